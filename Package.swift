@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6 mode (from the tools version) and no warning survives.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+/// A target whose sources live at `path`.
+func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict)
+}
+
+/// The tests of one module, in `Tests/<name>`.
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: strict)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "pgadopt",
+    products: [
+        .executable(name: "pgadopt", targets: ["pgadopt"]),
+        .executable(name: "pgadopt-agent", targets: ["pgadopt-agent"]),
+        .executable(name: "pgadopt-guard", targets: ["pgadopt-guard"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+    ],
+    targets: [
+        // C libraries of the system, and the few calls Swift cannot make by itself.
+        .systemLibrary(name: "CLibPQ", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibSSH2", providers: [.apt(["libssh2-1-dev"])]),
+        .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "CKernel"),
+
+        // Foundations. JSON, Shell, PostgresModel and Timekeeping are pure.
+        module("JSON", "Sources/JSON"),
+        module("Shell", "Sources/Shell"),
+        module("YAML", "Sources/YAML", ["CLibYAML"]),
+        module("PostgresModel", "Sources/PostgreSQL/Model"),
+        module("PostgresClient", "Sources/PostgreSQL/Client", ["CLibPQ", "PostgresModel"]),
+        module("SSH", "Sources/SSH", [
+            "CLibSSH2", "Shell", crypto, .product(name: "CryptoExtras", package: "swift-crypto"),
+        ]),
+        module("Etcd", "Sources/Etcd", nio + [
+            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+
+        // inventory -> facts -> findings -> plan -> steps
+        module("Inventory", "Sources/Inventory", ["YAML"]),
+        module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
+        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "Shell"]),
+        module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
+        module("Planning", "Sources/Adopt/Planning", [
+            "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", crypto,
+        ]),
+        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster"]),
+        module("Execution", "Sources/Adopt/Execution", [
+            "Planning", "Survey", "Shell", "Store", "Cluster", "Configuration", crypto,
+        ]),
+
+        // observe -> decide -> act
+        module("Timekeeping", "Sources/Runtime/Timekeeping"),
+        module("Kernel", "Sources/Runtime/Kernel", ["CKernel", "Timekeeping"]),
+        module("Cluster", "Sources/Runtime/Cluster", ["JSON", "PostgresModel"]),
+        module("Configuration", "Sources/Runtime/Configuration", ["YAML", "Cluster", "PostgresModel"]),
+        module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
+        module("Guard", "Sources/Runtime/Guard", ["Kernel", "Timekeeping"]),
+        module("Server", "Sources/Runtime/Server", [
+            "Kernel", "PostgresClient", "PostgresModel", "Configuration", "HACore", log,
+            .product(name: "Subprocess", package: "swift-subprocess"),
+        ]),
+        module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
+        module("API", "Sources/Runtime/API", nio + [
+            "JSON", "Cluster", log,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ]),
+        module("Agent", "Sources/Runtime/Agent", [
+            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", log,
+        ]),
+
+        // Entry points.
+        .executableTarget(name: "pgadopt", dependencies: [
+            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent"], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-guard", dependencies: ["Guard"], swiftSettings: strict),
+
+        tests("JSON", ["JSON"]),
+        tests("Shell", ["Shell"]),
+        tests("PostgresModel", ["PostgresModel"]),
+    ]
+)

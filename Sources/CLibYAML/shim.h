@@ -1,0 +1,4 @@
+#ifndef PGADOPT_CLIBYAML_SHIM_H
+#define PGADOPT_CLIBYAML_SHIM_H
+#include <yaml.h>
+#endif

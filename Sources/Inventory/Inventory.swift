@@ -1,0 +1,209 @@
+/// The inventory: what the operator says about clusters, hosts and the store. Everything that can be
+/// discovered on the hosts is optional here.
+public struct Inventory: Hashable, Sendable {
+    public var clusters: [ClusterSpec]
+
+    public init(clusters: [ClusterSpec]) { self.clusters = clusters }
+}
+
+/// One cluster: a running primary and the hosts that are to become its replicas.
+public struct ClusterSpec: Hashable, Sendable {
+    /// Patroni's scope: the cluster's name in the store, in unit names and in `cluster_name`.
+    /// Letters, digits, `-`, `_` and `.`; at most 63 characters.
+    public var name: String
+    /// How fast a lost leader must be replaced; sets ttl, loop_wait, retry_timeout and the start timeout together.
+    public var rto: RTOClass
+    /// The primary first, then the replicas in the order of the file, then the witness if there is one.
+    public var hosts: [HostSpec]
+    public var store: StoreSpec
+    public var postgres: PostgresSpec
+    public var replicas: ReplicaOptions
+
+    public init(
+        name: String, rto: RTOClass = .normal, hosts: [HostSpec], store: StoreSpec, postgres: PostgresSpec = .init(),
+        replicas: ReplicaOptions = .init()
+    ) {
+        self.name = name
+        self.rto = rto
+        self.hosts = hosts
+        self.store = store
+        self.postgres = postgres
+        self.replicas = replicas
+    }
+
+    /// Exactly one host has this role; the reader guarantees it.
+    public var primary: HostSpec? { hosts.first { $0.role == .primary } }
+    public var replicaHosts: [HostSpec] { hosts.filter { $0.role == .replica } }
+    /// The hosts that run PostgreSQL: all but a witness.
+    public var members: [HostSpec] { hosts.filter { $0.role != .witness } }
+}
+
+/// Recovery-time classes (design, section 4): about 6, 12, 30 and 120 seconds of ttl.
+public enum RTOClass: String, CaseIterable, Hashable, Sendable, Codable {
+    case fast, normal, safe, wide
+
+    /// The lease's time to live, and Patroni's two other timers. Seconds: 6/2/2, 12/4/4, 30/10/10, 120/20/30.
+    public var timers: (ttl: Duration, loopWait: Duration, retryTimeout: Duration) {
+        switch self {
+        case .fast: (.seconds(6), .seconds(2), .seconds(2))
+        case .normal: (.seconds(12), .seconds(4), .seconds(4))
+        case .safe: (.seconds(30), .seconds(10), .seconds(10))
+        case .wide: (.seconds(120), .seconds(20), .seconds(30))
+        }
+    }
+}
+
+public enum HostRole: String, CaseIterable, Hashable, Sendable, Codable { case primary, replica, witness }
+
+/// One host.
+public struct HostSpec: Hashable, Sendable {
+    /// The member's name in the cluster (Patroni's `name`); unique in its cluster.
+    public var name: String
+    public var role: HostRole
+    /// Where the other members and clients reach PostgreSQL and the agent: an address or a DNS name. Default: the SSH host.
+    public var address: String
+    public var ssh: SSHSpec
+    /// Values that differ from the cluster's `postgres` section.
+    public var postgres: PostgresSpec
+    /// Patroni tags, `nofailover` and `failover_priority` among them; kept as text.
+    public var tags: [String: String]
+
+    public init(
+        name: String, role: HostRole, address: String, ssh: SSHSpec, postgres: PostgresSpec = .init(),
+        tags: [String: String] = [:]
+    ) {
+        self.name = name
+        self.role = role
+        self.address = address
+        self.ssh = ssh
+        self.postgres = postgres
+        self.tags = tags
+    }
+}
+
+/// How the tool reaches a host. Absent values come from `~/.ssh/config` (asked with `ssh -G`).
+public struct SSHSpec: Hashable, Sendable {
+    /// A name, an address or an alias of `~/.ssh/config`.
+    public var host: String
+    public var port: Int?
+    public var user: String?
+    /// A private key file. Its passphrase, if any, is read from `passphraseSource`.
+    public var identityFile: String?
+    public var passphraseSource: SecretSource?
+    /// False: do not ask the ssh-agent.
+    public var useAgent: Bool
+    public var knownHostsFile: String?
+    /// A jump host: `[user@]host[:port]` or an alias.
+    public var jump: String?
+    public var sudo: SudoPolicy
+
+    public init(
+        host: String, port: Int? = nil, user: String? = nil, identityFile: String? = nil,
+        passphraseSource: SecretSource? = nil, useAgent: Bool = true, knownHostsFile: String? = nil,
+        jump: String? = nil, sudo: SudoPolicy = .auto
+    ) {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.identityFile = identityFile
+        self.passphraseSource = passphraseSource
+        self.useAgent = useAgent
+        self.knownHostsFile = knownHostsFile
+        self.jump = jump
+        self.sudo = sudo
+    }
+}
+
+/// `auto`: sudo unless the login user is root. `never`: the login user must be root.
+public enum SudoPolicy: String, CaseIterable, Hashable, Sendable, Codable { case auto, never }
+
+/// Where a secret lies; never the secret itself.
+public enum SecretSource: Hashable, Sendable, Codable {
+    case file(String)
+    case environment(String)
+}
+
+/// What is known of PostgreSQL on a host; all of it discovered when absent.
+public struct PostgresSpec: Hashable, Sendable {
+    /// 1...65535
+    public var port: Int?
+    public var dataDirectory: String?
+    /// The systemd unit or init script that owns the server, such as `postgresql@15-main.service`.
+    public var service: String?
+    /// The directory of `postgres`, `pg_basebackup` and the other programs.
+    public var binDirectory: String?
+    /// The operating system's user that owns the data. Default `postgres`.
+    public var osUser: String?
+
+    public init(
+        port: Int? = nil, dataDirectory: String? = nil, service: String? = nil, binDirectory: String? = nil,
+        osUser: String? = nil
+    ) {
+        self.port = port
+        self.dataDirectory = dataDirectory
+        self.service = service
+        self.binDirectory = binDirectory
+        self.osUser = osUser
+    }
+
+    /// These values, with those of `other` where absent.
+    public func merged(over other: PostgresSpec) -> PostgresSpec {
+        PostgresSpec(
+            port: port ?? other.port, dataDirectory: dataDirectory ?? other.dataDirectory,
+            service: service ?? other.service, binDirectory: binDirectory ?? other.binDirectory,
+            osUser: osUser ?? other.osUser)
+    }
+}
+
+/// The consensus store.
+public struct StoreSpec: Hashable, Sendable {
+    /// `host:port` of etcd's client endpoints, as the control host and the members reach them.
+    public var endpoints: [String]
+    /// Patroni's namespace; keys live below `/namespace/cluster/`. Default `service`.
+    public var namespace: String
+    public var tls: TLSSpec?
+    public var username: String?
+    public var passwordSource: SecretSource?
+
+    public init(
+        endpoints: [String], namespace: String = "service", tls: TLSSpec? = nil, username: String? = nil,
+        passwordSource: SecretSource? = nil
+    ) {
+        self.endpoints = endpoints
+        self.namespace = namespace
+        self.tls = tls
+        self.username = username
+        self.passwordSource = passwordSource
+    }
+}
+
+/// Files in PEM form.
+public struct TLSSpec: Hashable, Sendable {
+    public var caFile: String?
+    public var certificateFile: String?
+    public var keyFile: String?
+
+    public init(caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil) {
+        self.caFile = caFile
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+    }
+}
+
+/// How replicas are built.
+public struct ReplicaOptions: Hashable, Sendable {
+    /// Upper bound of one base backup's rate in bytes per second; nil: none.
+    public var maxRate: Int64?
+    /// `fast` starts at once with a burst of writes; `spread` waits for the next paced checkpoint (minutes).
+    public var checkpoint: CheckpointMode
+    /// The agent's REST port. Default 8008.
+    public var restPort: Int
+
+    public init(maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, restPort: Int = 8008) {
+        self.maxRate = maxRate
+        self.checkpoint = checkpoint
+        self.restPort = restPort
+    }
+}
+
+public enum CheckpointMode: String, CaseIterable, Hashable, Sendable, Codable { case fast, spread }

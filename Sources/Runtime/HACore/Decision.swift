@@ -1,0 +1,63 @@
+import Cluster
+import PostgresModel
+import Timekeeping
+
+/// What to do, as plain data. The agent carries it out and reports what became of it in the next observation.
+public enum Action: Equatable, Sendable {
+    /// Create the leader key under our lease, only if there is none.
+    case acquireLock
+    /// Our name is on the leader key under an older lease of ours: put it under the present one.
+    case reattachLock
+    /// Delete the leader key if it is ours; `finalLSN` goes into `status` first.
+    case releaseLock(finalLSN: LSN?)
+    /// Create `initialize` with our system identifier, only if there is none.
+    case writeInitialize(SystemIdentifier)
+    /// Begin a long operation. Never decided while another one runs.
+    case begin(Operation)
+    /// Stop waiting for the running operation and undo what can be undone.
+    case cancelOperation
+    /// Point the running standby at this upstream by reload; nil: keep the old one (never dropped in a leaderless moment).
+    case follow(Upstream)
+    /// Ask every other member for its report.
+    case askPeers
+    /// Hold the guard's deadline at the lease's deadline for as long as we lead.
+    case armGuard(BootInstant)
+    case disarmGuard
+    /// Remove the failover key's content: done, or impossible.
+    case clearFailover(reason: String)
+    /// Make these member slots exist here (primary: for every other member).
+    case keepSlots(for: [String])
+}
+
+/// The outcome of one decision.
+public struct Decision: Equatable, Sendable {
+    /// The rule of the table that applied.
+    public var rule: RuleID
+    /// The sentence for the log and for people, with names and numbers filled in.
+    public var reason: String
+    public var actions: [Action]
+    public var memory: Memory
+    /// When to decide again at the latest, even if nothing happens.
+    public var wakeAt: BootInstant
+
+    public init(rule: RuleID, reason: String, actions: [Action], memory: Memory, wakeAt: BootInstant) {
+        self.rule = rule
+        self.reason = reason
+        self.actions = actions
+        self.memory = memory
+        self.wakeAt = wakeAt
+    }
+}
+
+/// A rule's stable number and name, such as `31 race.most-advanced`.
+public struct RuleID: Hashable, Sendable, CustomStringConvertible {
+    public var number: Int
+    public var name: String
+
+    public init(_ number: Int, _ name: String) {
+        self.number = number
+        self.name = name
+    }
+
+    public var description: String { "\(number) \(name)" }
+}

@@ -1,0 +1,1 @@
+// The module's first file takes the place of this one.
