@@ -85,6 +85,7 @@ let package = Package(
         ]),
         module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
         module("API", "Sources/Runtime/API", nio + [
+            "PostgresModel", "Timekeeping", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             "JSON", "Cluster", log,
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -104,5 +105,6 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
     ]
 )
