@@ -28,7 +28,7 @@ struct ServiceManager: Sendable {
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 message.utf8CString.withUnsafeBytes { bytes in
-                    sendto(descriptor, bytes.baseAddress, bytes.count - 1, Int32(MSG_NOSIGNAL.rawValue), address, length)
+                    sendto(descriptor, bytes.baseAddress, bytes.count - 1, Int32(MSG_NOSIGNAL), address, length)
                 }
             }
         }
