@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -52,6 +53,17 @@ int ck_timerfd_set(int fd, int64_t at_ns) {
 }
 
 int ck_lock_memory(void) { return negative_errno(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)); }
+
+int ck_accept_own_user(int listener) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return -errno;
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == geteuid() || peer.uid == 0))
+        return fd;
+    close(fd);
+    return -EPERM;
+}
 
 /* Everything below runs between fork and exec of a process with threads: async-signal-safe calls only. */
 

@@ -22,6 +22,10 @@ int ck_timerfd_set(int fd, int64_t at_ns);
 /* Keeps pages in memory once they have been touched (MCL_ONFAULT): small, where permitted. */
 int ck_lock_memory(void);
 
+/* accept4(2), non-blocking and close-on-exec; a peer that is neither our user nor root is turned away
+ * with -EPERM (SO_PEERCRED, unix(7)). */
+int ck_accept_own_user(int listener);
+
 /* What a detached process is to be. */
 struct ck_spawn {
     const char *path;

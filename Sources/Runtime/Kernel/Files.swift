@@ -33,7 +33,7 @@ public func readSmallText(_ path: String) throws(KernelError) -> String {
 /// Nil when there is no such link, or it may not be read.
 public func linkTarget(_ path: String) -> String? {
     var buffer = [UInt8](repeating: 0, count: 4097)
-    let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress, $0.count) }
+    let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }
     guard count > 0 else { return nil }
     return String(decoding: buffer[..<count], as: UTF8.self)
 }

@@ -27,16 +27,10 @@ public struct ProcessTable: Sendable {
         processes.filter { $0.parent == pid && !$0.isDead }.map(\.identity)
     }
 
-    /// Processes that work in `directory` and started within `ticks`: what is left of a postmaster that is gone.
-    /// Processes of other users are invisible without root.
+    /// The living processes that work in `directory`. Processes of other users are invisible without root.
     /// - Parameter directory: as `linkTarget("/proc/PID/cwd")` tells it.
-    public func working(in directory: String, startedWithin ticks: ClosedRange<UInt64>) -> [ProcessIdentity] {
-        processes.compactMap { process in
-            guard !process.isDead, ticks.contains(process.identity.startTicks),
-                linkTarget("/proc/\(process.identity.pid)/cwd") == directory
-            else { return nil }
-            return process.identity
-        }
+    public func working(in directory: String) -> [ProcessStat] {
+        processes.filter { !$0.isDead && linkTarget("/proc/\($0.identity.pid)/cwd") == directory }
     }
 
     private static func allPIDs() -> [Int32] {
