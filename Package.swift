@@ -49,7 +49,7 @@ let package = Package(
         module("Shell", "Sources/Shell"),
         module("YAML", "Sources/YAML", ["CLibYAML"]),
         module("PostgresModel", "Sources/PostgreSQL/Model"),
-        module("PostgresClient", "Sources/PostgreSQL/Client", ["CLibPQ", "PostgresModel"]),
+        module("PostgresClient", "Sources/PostgreSQL/Client", ["CLibPQ", "Kernel", "PostgresModel", "Timekeeping"]),
         module("SSH", "Sources/SSH", [
             "CLibSSH2", "Shell", crypto, .product(name: "CryptoExtras", package: "swift-crypto"),
         ]),
@@ -78,7 +78,7 @@ let package = Package(
         module("Cluster", "Sources/Runtime/Cluster", ["JSON", "PostgresModel"]),
         module("Configuration", "Sources/Runtime/Configuration", ["YAML", "Cluster", "PostgresModel"]),
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
-        module("Guard", "Sources/Runtime/Guard", ["Kernel", "Timekeeping"]),
+        module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
             "Kernel", "PostgresClient", "PostgresModel", "Configuration", "HACore", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
@@ -106,5 +106,7 @@ let package = Package(
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
+        tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
     ]
 )
