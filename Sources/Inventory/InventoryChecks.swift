@@ -15,7 +15,8 @@ func checkHosts(
     for (entry, host) in hosts {
         guard let upstream = entry.value["tags"]?["replicatefrom"], let name = upstream.asText else { continue }
         guard !names.contains(name) || name == host.name else { continue }
-        let problem = name == host.name ? "is the host itself" : "is '\(name.excerpt)', which is no host of this cluster"
+        let problem =
+            name == host.name ? "is the host itself" : "is '\(name.excerpt)', which is no host of this cluster"
         report.error(
             "'replicatefrom' \(problem)", at: upstream.position,
             suggestion: nearest(to: name, among: names.subtracting([host.name]).sorted()))
@@ -32,7 +33,8 @@ private func checkRoles(
     }
     let primaries = having(.primary)
     if primaries.isEmpty, isComplete {
-        report.error("the cluster '\(cluster)' has no primary", at: position, allowed: "exactly one host with 'role: primary'")
+        report.error(
+            "the cluster '\(cluster)' has no primary", at: position, allowed: "exactly one host with 'role: primary'")
     }
     for (entry, host) in primaries.dropFirst() {
         report.error(
@@ -40,7 +42,8 @@ private func checkRoles(
             at: entry.value["role"]?.position ?? entry.keyPosition, allowed: "exactly one host with 'role: primary'")
     }
     if having(.replica).isEmpty, isComplete {
-        report.error("the cluster '\(cluster)' has no replica", at: position, allowed: "at least one host with 'role: replica'")
+        report.error(
+            "the cluster '\(cluster)' has no replica", at: position, allowed: "at least one host with 'role: replica'")
     }
     for (entry, host) in having(.witness).dropFirst() {
         report.error(
@@ -91,15 +94,14 @@ func checkAcrossClusters(_ clusters: [(YAMLMapping.Entry, ClusterSpec)], _ repor
             let restPlace = Place(address: host.address.lowercased(), port: cluster.replicas.restPort)
             if let other = rest[restPlace], !other.hasPrefix(cluster.name + "/") {
                 report.error(
-                    "the agents of '\(me)' and '\(other)' would both listen at \(host.address.excerpt) port \(restPlace.port)",
-                    at: position, allowed: "another 'rest_port' in one of the clusters")
+                    "the agents of '\(me)' and '\(other)' would both listen at \(restPlace)", at: position, allowed: "another 'rest_port' in one of the clusters")
             }
             rest[restPlace] = me
             guard let port = host.postgres.merged(over: cluster.postgres).port else { continue }
             let place = Place(address: host.address.lowercased(), port: port)
             if let other = postgres[place], !other.hasPrefix(cluster.name + "/") {
                 report.error(
-                    "'\(me)' and '\(other)' are the same server: \(host.address.excerpt) port \(port)", at: position,
+                    "'\(me)' and '\(other)' are the same server: \(place)", at: position,
                     allowed: "each server in one cluster")
             }
             postgres[place] = me
@@ -107,7 +109,9 @@ func checkAcrossClusters(_ clusters: [(YAMLMapping.Entry, ClusterSpec)], _ repor
     }
 }
 
-private struct Place: Hashable {
+private struct Place: Hashable, CustomStringConvertible {
     var address: String
     var port: Int
+
+    var description: String { "\(address.excerpt) port \(port)" }
 }

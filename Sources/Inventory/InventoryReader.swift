@@ -160,7 +160,8 @@ struct InventoryReader {
             if let spec = InventorySchema.tags[entry.key] {
                 spec.type.check(entry.value, named: entry.key, &report)
             } else if let known = nearest(to: entry.key, among: InventorySchema.tags.keys.map(\.name)) {
-                report.warning("the tag '\(entry.key.excerpt)' has no effect of its own", at: entry.keyPosition, suggestion: known)
+                report.warning(
+                    "the tag '\(entry.key.excerpt)' has no effect of its own", at: entry.keyPosition, suggestion: known)
             }
             tags[entry.key] = entry.value.asText
         }
@@ -171,7 +172,8 @@ struct InventoryReader {
         let file = node?.mapping?["\(name)_file"]
         let variable = node?.mapping?["\(name)_env"]
         if file != nil, let variable {
-            report.error("'\(name)_env' and '\(name)_file' are both given; allowed: one of them", at: variable.keyPosition)
+            report.error(
+                "'\(name)_env' and '\(name)_file' are both given; allowed: one of them", at: variable.keyPosition)
         }
         return path(file?.value).map { .file($0) } ?? variable?.value.asText.map { .environment($0) }
     }

@@ -2,15 +2,14 @@ import YAML
 
 /// What names, addresses and paths of the inventory may look like.
 extension ValueType {
-    static let scopeName = ValueType.checked(allowed: "1 to 63 letters, digits, '-', '_', '.'; first a letter or digit") {
+    /// A cluster or a member: part of key names in the store, of unit names and of paths.
+    static let name = ValueType.checked(allowed: "1 to 63 letters, digits, '-', '_', '.'; first a letter or digit") {
         nameVerdict($0)
     }
 
-    static let memberName = ValueType.checked(allowed: "1 to 63 letters, digits, '-', '_', '.'; first a letter or digit") {
-        nameVerdict($0)
-    }
-
-    static let namespace = ValueType.checked(allowed: "letters, digits, '-', '_', '.', with '/' between parts") { text in
+    static let namespace = ValueType.checked(
+        allowed: "letters, digits, '-', '_', '.', with '/' between parts"
+    ) { text in
         let parts = text.split(separator: "/")
         guard !parts.isEmpty else { return .bad("is empty") }
         return parts.allSatisfy { nameVerdict(String($0)).isGood } ? .good : .bad("is '\(text.excerpt)'")

@@ -33,6 +33,8 @@ public struct KeySpec: Sendable {
     public var isRequired: Bool
     /// The default as a person reads it; nil: none, or said in `help`.
     public var defaultText: String?
+    /// A value to show where there is no default.
+    public var example: String?
     /// One sentence without a full stop.
     public var help: String
     /// Known, but without effect here: the reason is shown as a warning.
@@ -40,12 +42,13 @@ public struct KeySpec: Sendable {
 
     public init(
         _ name: String, _ type: ValueType, required: Bool = false, default defaultText: String? = nil,
-        notApplied: String? = nil, _ help: String
+        example: String? = nil, notApplied: String? = nil, _ help: String
     ) {
         self.name = name
         self.type = type
         self.isRequired = required
         self.defaultText = defaultText
+        self.example = example
         self.notApplied = notApplied
         self.help = help
     }

@@ -82,8 +82,10 @@ extension ValueType {
         case .integer(let range):
             guard let value = parseInteger(text) else { return .bad(quoted + ", not a whole number") }
             return range.contains(value) ? .good : .bad(quoted + ", out of range")
-        case .bool: return parseBool(text) != nil ? .good : .bad(quoted, suggestion: nearest(to: text, among: boolWords))
-        case .oneOf(let words): return words.contains(text) ? .good : .bad(quoted, suggestion: nearest(to: text, among: words))
+        case .bool:
+            return parseBool(text) != nil ? .good : .bad(quoted, suggestion: nearest(to: text, among: boolWords))
+        case .oneOf(let words):
+            return words.contains(text) ? .good : .bad(quoted, suggestion: nearest(to: text, among: words))
         case .duration: return parseDuration(text) != nil ? .good : .bad(quoted + ", not a time")
         case .bytes: return parseByteCount(text) != nil ? .good : .bad(quoted + ", not a size")
         case .checked(_, let check):
@@ -103,7 +105,8 @@ extension ValueType {
             return
         }
         if items.count < minimum {
-            report.error("'\(name)' is an empty list", at: node.position, allowed: "at least \(minimum) of: \(type.allowed)")
+            report.error(
+                "'\(name)' is an empty list", at: node.position, allowed: "at least \(minimum) of: \(type.allowed)")
         }
         for item in items { type.check(item, named: name, &report) }
     }
@@ -118,7 +121,7 @@ extension ValueType {
         }
         for entry in mapping.entries {
             let keyNode = YAMLNode(.scalar(YAMLScalar(entry.key, style: .doubleQuoted)), at: entry.keyPosition)
-            key.check(keyNode, named: "the name in \(name)", &report)
+            key.check(keyNode, named: "name in \(name)", &report)
             value.check(entry.value, named: entry.key.excerpt, &report)
         }
     }
@@ -140,6 +143,8 @@ extension YAMLNode {
 extension String {
     /// No line break, no control character.
     public var isOneLine: Bool {
-        !unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) || [0x2028, 0x2029].contains($0.value) }
+        !unicodeScalars.contains { scalar in
+            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value)
+        }
     }
 }

@@ -6,7 +6,7 @@ extension Schema {
         let margin = String(repeating: " ", count: indent)
         let left = shown.map { key in
             if let value = values[key.name] { return "\(margin)\(key.name): \(value)" }
-            return "\(margin)# \(key.name): \(key.defaultText ?? "")".trimmingTrailingSpaces
+            return "\(margin)# \(key.name): \(key.defaultText ?? key.example ?? "")".trimmingTrailingSpaces
         }
         let width = min(44, left.map(\.count).max() ?? 0)
         return zip(shown, left).map { key, line in
@@ -45,7 +45,8 @@ extension ValueType {
         switch self {
         case .section(let schema): ("section", "\n\(schema.markdown(path: path))")
         case .map(_, .section(let schema)): ("one section a name", "\n\(schema.markdown(path: path + ".NAME"))")
-        case .either(let first, let second): (allowed, first.documentation(path: path).1 + second.documentation(path: path).1)
+        case .either(let first, let second):
+            (allowed, first.documentation(path: path).1 + second.documentation(path: path).1)
         default: (allowed, "")
         }
     }

@@ -95,7 +95,7 @@ private func couldBeTyped(_ text: String) -> Bool {
     if ["null", "y", "n", "yes", "no", "on", "off", "true", "false"].contains(text.lowercased()) { return true }
     guard let first = text.utf8.first else { return true }
     guard (0x30...0x39).contains(first) else { return false }
-    // Only digits and what numbers and dates are made of. 10.0.0.1 has no reading as a number, but quoting costs nothing.
+    // Only digits and what numbers and dates are made of. Some readers of YAML 1.1 even take 10.0.0.1 for a number.
     return text.utf8.allSatisfy { byte in
         (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
             || "xobXOB_.:+- TtZz".utf8.contains(byte)
@@ -119,7 +119,8 @@ func doubleQuoted(_ text: String) -> String {
         case "\n": result += "\\n"
         case "\t": result += "\\t"
         case "\r": result += "\\r"
-        case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): result += "\\x" + hex(scalar, digits: 2)
+        case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+            result += "\\x" + hex(scalar, digits: 2)
         case _ where isUnprintable(scalar):
             result += scalar.value > 0xFFFF ? "\\U" + hex(scalar, digits: 8) : "\\u" + hex(scalar, digits: 4)
         default: result.unicodeScalars.append(scalar)

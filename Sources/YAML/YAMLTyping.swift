@@ -60,6 +60,7 @@ func parseBool(_ text: String) -> Bool? {
 func looksLikeDecimal(_ text: String) -> Bool {
     let unsigned = text.first == "-" || text.first == "+" ? text.dropFirst() : text[...]
     guard let first = unsigned.utf8.first, (0x30...0x39).contains(first) else { return false }
+    guard unsigned.contains(where: { ".eE".contains($0) }) else { return false }
     return unsigned.utf8.allSatisfy { (0x30...0x39).contains($0) || ".eE+-".utf8.contains($0) }
 }
 
