@@ -104,5 +104,6 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("SSH", ["SSH", "Shell"]),
     ]
 )
