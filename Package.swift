@@ -111,5 +111,6 @@ let package = Package(
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("SSH", ["SSH", "Shell"]),
     ]
 )
