@@ -105,6 +105,7 @@ let package = Package(
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
         tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
     ]
 )
