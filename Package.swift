@@ -107,6 +107,7 @@ let package = Package(
         tests("PostgresModel", ["PostgresModel"]),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
