@@ -96,7 +96,7 @@ let package = Package(
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
-            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH",
+            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: ["Agent"], swiftSettings: strict),
