@@ -163,3 +163,14 @@ public actor Agent {
         state.decision = decision
     }
 }
+
+extension Agent {
+    /// Before the first decision: the guard runs, and a server that runs already is taken on.
+    func prepare() async {
+        await ensureGuard()
+        state.server = await parts.server.observe()
+    }
+
+    /// Look again now.
+    func ring() { bell.ring() }
+}

@@ -84,10 +84,8 @@ extension Agent {
         case .switchover(let candidate):
             log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
             await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint() }
+            // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock then.
             try await stop(.fast)
-            // A fast stop ends only when every connected standby has the shutdown record.
-            let end = try? await parts.server.shutdownLocation()
-            await releaseLock(finalLSN: end)
         }
     }
 
