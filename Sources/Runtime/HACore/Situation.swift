@@ -153,7 +153,7 @@ extension Situation {
     /// The server is writable, or a process of it is there that could be or become so.
     var mayBePrimary: Bool {
         if runningOperation == .promote { return true }
-        switch o.server.process {
+        return switch o.server.process {
         case .stopped: false
         case .running(let running): !running.isInRecovery
         case .starting, .stopping, .unresponsive: !hasStandbySignal
