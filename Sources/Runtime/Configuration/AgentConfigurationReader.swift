@@ -91,6 +91,9 @@ struct AgentConfigurationReader {
     private mutating func etcd(_ node: YAMLNode?) -> AgentConfiguration.Etcd? {
         guard let node, node.mapping != nil else { return nil }
         let login = login(node)
+        if login == nil, let entry = node.mapping?["password"] ?? node.mapping?["password_file"] {
+            report.error("'\(entry.key)' is given without 'username'", at: entry.keyPosition)
+        }
         let port = node["port"]?.asInt ?? 2379
         let texts = node["hosts"]?.sequence?.compactMap(\.asText)
             ?? node["hosts"]?.asText?.split(separator: ",").map { $0.trimmingSpaces }
@@ -102,7 +105,7 @@ struct AgentConfigurationReader {
             endpoints = [place]
             usesTLS = usesTLS || isTLS
         }
-        if endpoints.isEmpty, !report.hasErrors {
+        if ["hosts", "host", "url"].allSatisfy({ node[$0]?.isNull ?? true }) {
             report.error("etcd3 names no endpoint", at: node.position, allowed: "hosts: [host:port, ...]")
         }
         return AgentConfiguration.Etcd(
@@ -149,12 +152,7 @@ struct AgentConfigurationReader {
         if let both = mapping["password_file"], let password = mapping["password"], !password.value.isNull {
             report.error("'password' and 'password_file' are both given; allowed: one of them", at: both.keyPosition)
         }
-        guard let username = node["username"]?.asText else {
-            if let entry = mapping["password"] ?? mapping["password_file"] {
-                report.error("'\(entry.key)' is given without 'username'", at: entry.keyPosition)
-            }
-            return nil
-        }
+        guard let username = node["username"]?.asText else { return nil }
         let file = node["password_file"]?.asText.map { Credential.file($0) }
         return Login(username: username, password: file ?? node["password"]?.asText.map { .inline($0) })
     }
@@ -168,7 +166,6 @@ struct AgentConfigurationReader {
 
     private func watchdog(_ node: YAMLNode?) -> AgentConfiguration.Watchdog {
         let standard = AgentConfiguration.Watchdog()
-        // An unquoted `off` is a boolean to other readers of YAML; the word is what counts.
         return AgentConfiguration.Watchdog(
             mode: word(node?["mode"]) ?? standard.mode, device: node?["device"]?.asText ?? standard.device,
             safetyMargin: node?["safety_margin"]?.asDuration ?? standard.safetyMargin)

@@ -26,7 +26,8 @@ public enum AgentSchema {
     public static let restapi = Schema("restapi", unknown: .warning, [
         KeySpec("listen", listen(defaultPort: nil), required: true, "Where to listen, such as 0.0.0.0:8008"),
         KeySpec("connect_address", hostPort(defaultPort: nil), required: true, "Where others reach it"),
-        KeySpec("authentication", .section(login("restapi.authentication")), "Asked for by requests that change something"),
+        KeySpec("authentication", .section(login("restapi.authentication")),
+            "Asked for by requests that change something"),
         KeySpec("certfile", .text, "Certificate; given: the API speaks TLS"),
         KeySpec("keyfile", .text, "Its private key"),
         KeySpec("cafile", .text, "Authority of client certificates"),
@@ -89,7 +90,8 @@ public enum AgentSchema {
 
     public static let log = Schema("log", unknown: .warning, [
         KeySpec("level", .oneOf(AgentConfiguration.Log.Level.allCases.map(\.rawValue)), default: "INFO", "Least level"),
-        KeySpec("type", .oneOf(AgentConfiguration.Log.Form.allCases.map(\.rawValue)), default: "plain", "Form of a line"),
+        KeySpec("type", .oneOf(AgentConfiguration.Log.Form.allCases.map(\.rawValue)), default: "plain",
+            "Form of a line"),
     ] + ["traceback_level", "format", "dateformat", "static_fields", "max_queue_size", "dir", "mode", "file_num",
          "file_size", "loggers", "deduplicate_heartbeat_logs"].map { notApplied($0) })
 
@@ -114,7 +116,9 @@ public enum AgentSchema {
              "channel_binding", "sslnegotiation"].map { notApplied($0) })
     }
 
-    private static func notApplied(_ name: String, _ reason: String = "this version of pgadopt does not apply it") -> KeySpec {
+    private static func notApplied(
+        _ name: String, _ reason: String = "this version of pgadopt does not apply it"
+    ) -> KeySpec {
         KeySpec(name, .any, notApplied: reason, "Patroni's \(name)")
     }
 
