@@ -80,7 +80,7 @@ let package = Package(
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
-            "Kernel", "PostgresClient", "PostgresModel", "Configuration", "HACore", log,
+            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
         module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
@@ -108,6 +108,7 @@ let package = Package(
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
+        tests("Server", ["Server", "HACore", "Kernel", "PostgresClient", "PostgresModel", "Timekeeping", log]),
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
