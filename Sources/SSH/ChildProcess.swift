@@ -24,11 +24,19 @@ struct ChildProcess: Sendable {
         for (index, descriptor) in [streams.0, streams.1, streams.2].enumerated() {
             posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(index))
         }
+        // Swift's worker threads block signals; a child that inherited that could not be ended with SIGTERM.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for pointer in arguments + variables { free(pointer) } }
         var pid = pid_t()
-        let code = posix_spawnp(&pid, words[0], &actions, nil, &arguments, &variables)
+        let code = posix_spawnp(&pid, words[0], &actions, &attributes, &arguments, &variables)
         if code != 0 { throw .notStarted(String(cString: strerror(code))) }
         return pid
     }

@@ -157,7 +157,7 @@ extension Connection {
     }
 
     private func handshakeFailure(_ session: Session, _ code: Int32) -> SSHError {
-        let version = String(cString: libssh2_version(0))
+        let version = libraryVersion
         switch code {
         case LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_METHOD_NONE, LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE:
             return fault(.algorithms, """
@@ -209,7 +209,7 @@ extension Connection {
                 let types = Set(others.map(\.keyType)).sorted().joined(separator: ", ")
                 text += ", \(other.file):\(other.line) has only \(types)"
                 if types == "ssh-rsa" {
-                    text += " (libssh2 \(String(cString: libssh2_version(0))) and this sshd have no RSA signature in common)"
+                    text += " (libssh2 \(libraryVersion) and this sshd have no RSA signature in common)"
                 }
             }
             throw fault(.unknownHostKey, """

@@ -84,7 +84,11 @@ final class PollExecutor: SerialExecutor {
         mailbox.withLock { $0.thread = pthread_self() }
         while true {
             let (jobs, kicked, stopped) = mailbox.withLock { box in
-                defer { box.jobs = []; if box.jobs.isEmpty { box.kicked = false } }
+                defer {
+                    // A kick that comes with jobs stays until they ran: they may be about to wait.
+                    if box.jobs.isEmpty { box.kicked = false }
+                    box.jobs = []
+                }
                 return (box.jobs, box.kicked, box.stopped)
             }
             for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }

@@ -12,6 +12,7 @@ final class Transport {
     private var inboundStart = 0
     private var outbound: [UInt8] = []
     private var outboundStart = 0
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
     private(set) var ended: String?
     /// libssh2 took bytes: packets for any channel may have been among them.
     var consumed = false
@@ -19,7 +20,10 @@ final class Transport {
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        scratch.deallocate()
+    }
 
     var outboundBacklog: Int { outbound.count - outboundStart }
     var wantsInput: Bool { ended == nil && inbound.count - inboundStart < 4 << 20 }
@@ -35,14 +39,14 @@ final class Transport {
             inboundStart = 0
         }
         while inbound.count < 4 << 20 {
-            let old = inbound.count
-            let room = 128 << 10
-            inbound.append(contentsOf: repeatElement(0, count: room))
-            let count = inbound.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + old, room, 0) }
+            let count = recv(descriptor, scratch.baseAddress!, scratch.count, 0)
             let problem = errno
-            inbound.removeLast(room - max(0, count))
-            if count > 0 { changed = true; lastReceived = .now }
-            if count == room { continue }
+            if count > 0 {
+                inbound.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+                changed = true
+                lastReceived = .now
+            }
+            if count == scratch.count { continue }
             if count == 0 { end("the other side closed the connection"); return true }
             if count < 0, problem != EAGAIN, problem != EINTR { end(String(cString: strerror(problem))); return true }
             return changed
@@ -124,3 +128,6 @@ final class Session {
         return "\(text.map { String(cString: $0) } ?? "no message") (libssh2 \(code))"
     }
 }
+
+/// The version of the libssh2 that was loaded, for messages.
+var libraryVersion: String { String(cString: libssh2_version(0)) }

@@ -69,6 +69,28 @@ func freePort() -> Int {
     return Int(UInt16(bigEndian: address.sin_port))
 }
 
+/// Key pairs made once for all tests; every server accepts all of them.
+enum LoginKeys {
+    static let all = [
+        ("ed25519", ["-t", "ed25519"]), ("ecdsa", ["-t", "ecdsa"]), ("rsa", ["-t", "rsa", "-b", "3072"]),
+        ("rsa_pem", ["-t", "rsa", "-b", "3072", "-m", "PEM"]), ("ecdsa_pem", ["-t", "ecdsa", "-m", "PEM"]),
+        ("ed25519_secret", ["-t", "ed25519"]), ("rsa_secret", ["-t", "rsa", "-b", "2048"]),
+    ]
+
+    static let scratch: Scratch = {
+        let scratch = Scratch()
+        atexit { LoginKeys.remove() }
+        for (name, options) in all {
+            let secret = name.hasSuffix("secret") ? "open sesame" : ""
+            let words = ["ssh-keygen", "-q", "-N", secret, "-f", scratch.file(name)] + options
+            precondition((try? ChildProcess.run(words, timeout: .seconds(60)).status) == 0)
+        }
+        return scratch
+    }()
+
+    private static func remove() { try? FileManager.default.removeItem(atPath: scratch.path) }
+}
+
 /// A real sshd on 127.0.0.1 with keys and configuration of its own.
 final class SSHServer: Sendable {
     let scratch: Scratch
@@ -85,12 +107,7 @@ final class SSHServer: Sendable {
         for type in hostKeys {
             try local("ssh-keygen", "-q", "-t", type, "-N", "", "-f", scratch.file("host_\(type)"))
         }
-        for (name, options) in Self.loginKeys {
-            var words = ["ssh-keygen", "-q", "-N", name.hasSuffix("secret") ? "open sesame" : "", "-f", scratch.file(name)]
-            words += options
-            #expect(try ChildProcess.run(words, timeout: .seconds(60)).status == 0)
-        }
-        let keys = Self.loginKeys.map { scratch.read("\($0.0).pub") }.joined()
+        let keys = LoginKeys.all.map { LoginKeys.scratch.read("\($0.0).pub") }.joined()
         scratch.write("authorized_keys", keys)
         let known = (known ?? hostKeys).map { "[127.0.0.1]:\(port) \(scratch.read("host_\($0).pub"))" }.joined()
         scratch.write("known_hosts", known)
@@ -107,19 +124,13 @@ final class SSHServer: Sendable {
         #expect(listening, "sshd did not start: \(scratch.read("log"))")
     }
 
-    static let loginKeys = [
-        ("ed25519", ["-t", "ed25519"]), ("ecdsa", ["-t", "ecdsa"]), ("rsa", ["-t", "rsa", "-b", "3072"]),
-        ("rsa_pem", ["-t", "rsa", "-b", "3072", "-m", "PEM"]), ("ecdsa_pem", ["-t", "ecdsa", "-m", "PEM"]),
-        ("ed25519_secret", ["-t", "ed25519"]), ("rsa_secret", ["-t", "rsa", "-b", "2048"]),
-    ]
-
     private var listening: Bool { scratch.read("log").contains("Server listening") }
 
     func target(
         key: String? = "ed25519", agent: String? = nil, user: String = "root", jumps: [SSHTarget] = []
     ) -> SSHTarget {
         SSHTarget(
-            host: "127.0.0.1", port: port, user: user, identityFiles: key.map { [scratch.file($0)] } ?? [],
+            host: "127.0.0.1", port: port, user: user, identityFiles: key.map { [LoginKeys.scratch.file($0)] } ?? [],
             agentSocket: agent, knownHostsFiles: [scratch.file("known_hosts")], jumps: jumps)
     }
 
@@ -139,4 +150,48 @@ func sshError(_ body: () async throws -> Void) async -> SSHError? {
         Issue.record("not an SSHError: \(error)")
         return nil
     }
+}
+
+/// An ssh-agent of the test's own.
+final class TestAgent: Sendable {
+    let socket: String
+    private let scratch: Scratch
+    private let daemon: Daemon
+
+    init(keys: [String]) throws {
+        scratch = Scratch()
+        socket = scratch.file("agent")
+        daemon = try Daemon(["ssh-agent", "-D", "-a", socket], log: scratch.file("log"))
+        for _ in 0..<500 where access(socket, F_OK) != 0 { usleep(10_000) }
+        let environment = ChildProcess.environment + ["SSH_AUTH_SOCK=\(socket)"]
+        for key in keys {
+            let words = ["ssh-add", "-q", LoginKeys.scratch.file(key)]
+            let result = try ChildProcess.run(words, environment: environment, timeout: .seconds(10))
+            #expect(result.status == 0, "\(result.errorText)")
+        }
+    }
+}
+
+/// Accepts connections in the kernel's queue and never says a word.
+final class SilentServer: Sendable {
+    let port: Int
+    private let descriptor: Int32
+
+    init() throws {
+        let port = freePort()
+        self.port = port
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_port = UInt16(port).bigEndian
+        let listening = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 && listen(descriptor, 4) == 0
+            }
+        }
+        try #require(listening)
+    }
+
+    deinit { close(descriptor) }
 }
