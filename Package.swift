@@ -62,7 +62,7 @@ let package = Package(
         // inventory -> facts -> findings -> plan -> steps
         module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
-        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "Shell"]),
+        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", crypto,
