@@ -60,7 +60,7 @@ let package = Package(
         ]),
 
         // inventory -> facts -> findings -> plan -> steps
-        module("Inventory", "Sources/Inventory", ["YAML"]),
+        module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
         module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
@@ -76,7 +76,7 @@ let package = Package(
         module("Timekeeping", "Sources/Runtime/Timekeeping"),
         module("Kernel", "Sources/Runtime/Kernel", ["CKernel", "Timekeeping"]),
         module("Cluster", "Sources/Runtime/Cluster", ["JSON", "PostgresModel"]),
-        module("Configuration", "Sources/Runtime/Configuration", ["YAML", "Cluster", "PostgresModel"]),
+        module("Configuration", "Sources/Runtime/Configuration", ["YAML", "JSON", "Cluster", "PostgresModel"]),
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
@@ -104,5 +104,8 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("YAML", ["YAML"]),
+        tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
+        tests("Configuration", ["Configuration", "JSON", "YAML"]),
     ]
 )
