@@ -1,4 +1,5 @@
 import Facts
+import Inventory
 import PostgresModel
 
 /// What a plan relies on. Taken from the facts; compared again before the first effect of `apply`.
@@ -71,5 +72,30 @@ public struct Fingerprints: Codable, Equatable, Sendable {
         self.files = files
         self.targets = targets
         self.store = store
+    }
+}
+
+extension Fingerprints {
+    public init(spec: ClusterSpec, facts: ClusterFacts) {
+        var servers: [Server] = []
+        var files: [File] = []
+        var targets: [Target] = []
+        for host in facts.hosts where spec.members.contains(where: { $0.name == host.host }) {
+            for server in host.servers {
+                servers.append(Server(
+                    host: host.host, systemIdentifier: server.control?.systemIdentifier,
+                    timeline: server.control?.timeline,
+                    postmaster: PostmasterIdentity(pid: server.postmasterPID, startTicks: server.postmasterStartTicks),
+                    isInRecovery: server.sql?.isInRecovery))
+                files += server.configFiles.map { File(host: host.host, path: $0.path, digest: $0.digest) }
+            }
+            if let target = host.target { targets.append(Target(host: host.host, path: target.path, content: target.content)) }
+        }
+        let content = facts.store.keys.map { keys in
+            sha256(keys.sorted { $0.key < $1.key }.map { "\($0.key)\u{0}\($0.value)\u{0}" }.joined())
+        }
+        self.init(
+            servers: servers, files: files, targets: targets,
+            store: Store(revision: facts.store.revision, digest: content))
     }
 }

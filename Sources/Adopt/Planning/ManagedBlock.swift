@@ -51,7 +51,6 @@ extension FileEdit.Edit {
     public func applied(to text: String) -> String? {
         switch self {
         case .managedBlock(let lines): return ManagedBlock.inserting(lines, into: text)
-        case .replace(let content): return content
         case .appendLine(let line):
             if text.split(separator: "\n").contains(Substring(line)) { return text }
             return text + (text.isEmpty || text.hasSuffix("\n") ? "" : "\n") + line + "\n"

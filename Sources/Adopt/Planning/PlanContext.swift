@@ -23,11 +23,12 @@ struct PlanContext {
         guard let named = spec.primary else {
             throw PlanningError(.missingFacts, "cluster \(spec.name) has no host with the role primary")
         }
-        primary = Self.writableMember(spec, facts) ?? named
-        guard let hostFacts = facts.host(primary.name) else {
-            let reason = facts.unreachable.first { $0.host == primary.name }?.reason ?? "it was not surveyed"
-            throw PlanningError(.missingFacts, host: primary.name, "nothing is known of the primary: \(reason)")
+        let leader = Self.writableMember(spec, facts) ?? named
+        guard let hostFacts = facts.host(leader.name) else {
+            let reason = facts.unreachable.first { $0.host == leader.name }?.reason ?? "it was not surveyed"
+            throw PlanningError(.missingFacts, host: leader.name, "nothing is known of the primary: \(reason)")
         }
+        primary = leader
         primaryFacts = hostFacts
         server = try Self.server(of: primary, spec, hostFacts)
         guard let sql = server.sql, let control = server.control else {

@@ -4,7 +4,7 @@ import PostgresModel
 public struct PlannedStep: Codable, Equatable, Sendable {
     /// Stable in a plan and between plans of the same cluster: `HOST/NAME`, such as `h1/hba`.
     public var id: String
-    /// The host whose state changes.
+    /// The host it is for; a slot is made on the primary for a replica.
     public var host: String
     public var kind: StepKind
     public var effect: StepEffect

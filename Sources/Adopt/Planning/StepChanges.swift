@@ -25,8 +25,6 @@ public struct FileEdit: Codable, Equatable, Sendable {
         case managedBlock([String])
         /// One line at the end of the file.
         case appendLine(String)
-        /// The whole content, for files of one line such as Debian's start.conf.
-        case replace(String)
     }
 
     public var path: String
@@ -270,8 +268,8 @@ public struct LegacyUnitChange: Codable, Equatable, Sendable {
     public var dropIn: FileWrite
     /// While it exists the unit does not start.
     public var marker: FileWrite
-    /// Debian's start.conf, set to `disabled`.
-    public var startConf: FileEdit?
+    /// Debian's start.conf, whose word becomes `disabled`; its comments stay.
+    public var startConf: String?
     /// Where the server's processes go when they leave the unit; nil where no server runs.
     public var scope: String?
     public var postmaster: PostmasterIdentity?
@@ -280,7 +278,7 @@ public struct LegacyUnitChange: Codable, Equatable, Sendable {
     public var agentUnit: String
 
     public init(
-        unit: String, dropIn: FileWrite, marker: FileWrite, startConf: FileEdit? = nil, scope: String? = nil,
+        unit: String, dropIn: FileWrite, marker: FileWrite, startConf: String? = nil, scope: String? = nil,
         postmaster: PostmasterIdentity? = nil, pidFile: String? = nil, agentUnit: String
     ) {
         self.unit = unit
@@ -328,11 +326,13 @@ public struct AgentChange: Codable, Equatable, Sendable {
 
 /// A physical slot on the primary that keeps WAL from the start of the base backup.
 public struct SlotChange: Codable, Equatable, Sendable {
+    public var primaryHost: String
     public var server: LocalServer
     public var slot: String
     public var member: String
 
-    public init(server: LocalServer, slot: String, member: String) {
+    public init(primaryHost: String, server: LocalServer, slot: String, member: String) {
+        self.primaryHost = primaryHost
         self.server = server
         self.slot = slot
         self.member = member
@@ -389,33 +389,20 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
 
 /// Configuration files of the primary that lie outside its data directory, copied; and what makes it a standby.
 public struct ConfigFilesChange: Codable, Equatable, Sendable {
-    public struct Copy: Codable, Equatable, Sendable {
-        public var source: String
-        public var target: String
-        public init(source: String, target: String) {
-            self.source = source
-            self.target = target
-        }
-    }
-
     public var sourceHost: String
     public var osUser: String
-    public var copies: [Copy]
-    /// Our include file with the standby's settings.
+    /// Files and directories, at the same place on both hosts.
+    public var paths: [String]
+    /// Our include file with the standby's settings; the line that includes it comes with the copy.
     public var settings: FileWrite
-    public var include: String?
     /// Empty files, `standby.signal`.
     public var signalFiles: [String]
 
-    public init(
-        sourceHost: String, osUser: String, copies: [Copy], settings: FileWrite, include: String? = nil,
-        signalFiles: [String]
-    ) {
+    public init(sourceHost: String, osUser: String, paths: [String], settings: FileWrite, signalFiles: [String]) {
         self.sourceHost = sourceHost
         self.osUser = osUser
-        self.copies = copies
+        self.paths = paths
         self.settings = settings
-        self.include = include
         self.signalFiles = signalFiles
     }
 }
