@@ -1,13 +1,13 @@
 /// The inventory: what the operator says about clusters, hosts and the store. Everything that can be
 /// discovered on the hosts is optional here.
-public struct Inventory: Hashable, Sendable {
+public struct Inventory: Hashable, Sendable, Codable {
     public var clusters: [ClusterSpec]
 
     public init(clusters: [ClusterSpec]) { self.clusters = clusters }
 }
 
 /// One cluster: a running primary and the hosts that are to become its replicas.
-public struct ClusterSpec: Hashable, Sendable {
+public struct ClusterSpec: Hashable, Sendable, Codable {
     /// Patroni's scope: the cluster's name in the store, in unit names and in `cluster_name`.
     /// Letters, digits, `-`, `_` and `.`; at most 63 characters.
     public var name: String
@@ -56,7 +56,7 @@ public enum RTOClass: String, CaseIterable, Hashable, Sendable, Codable {
 public enum HostRole: String, CaseIterable, Hashable, Sendable, Codable { case primary, replica, witness }
 
 /// One host.
-public struct HostSpec: Hashable, Sendable {
+public struct HostSpec: Hashable, Sendable, Codable {
     /// The member's name in the cluster (Patroni's `name`); unique in its cluster.
     public var name: String
     public var role: HostRole
@@ -82,7 +82,7 @@ public struct HostSpec: Hashable, Sendable {
 }
 
 /// How the tool reaches a host. Absent values come from `~/.ssh/config` (asked with `ssh -G`).
-public struct SSHSpec: Hashable, Sendable {
+public struct SSHSpec: Hashable, Sendable, Codable {
     /// A name, an address or an alias of `~/.ssh/config`.
     public var host: String
     public var port: Int?
@@ -124,7 +124,7 @@ public enum SecretSource: Hashable, Sendable, Codable {
 }
 
 /// What is known of PostgreSQL on a host; all of it discovered when absent.
-public struct PostgresSpec: Hashable, Sendable {
+public struct PostgresSpec: Hashable, Sendable, Codable {
     /// 1...65535
     public var port: Int?
     public var dataDirectory: String?
@@ -156,7 +156,7 @@ public struct PostgresSpec: Hashable, Sendable {
 }
 
 /// The consensus store.
-public struct StoreSpec: Hashable, Sendable {
+public struct StoreSpec: Hashable, Sendable, Codable {
     /// `host:port` of etcd's client endpoints, as the control host and the members reach them.
     public var endpoints: [String]
     /// Patroni's namespace; keys live below `/namespace/cluster/`. Default `service`.
@@ -178,7 +178,7 @@ public struct StoreSpec: Hashable, Sendable {
 }
 
 /// Files in PEM form.
-public struct TLSSpec: Hashable, Sendable {
+public struct TLSSpec: Hashable, Sendable, Codable {
     public var caFile: String?
     public var certificateFile: String?
     public var keyFile: String?
@@ -191,7 +191,7 @@ public struct TLSSpec: Hashable, Sendable {
 }
 
 /// How replicas are built.
-public struct ReplicaOptions: Hashable, Sendable {
+public struct ReplicaOptions: Hashable, Sendable, Codable {
     /// Upper bound of one base backup's rate in bytes per second; nil: none.
     public var maxRate: Int64?
     /// `fast` starts at once with a burst of writes; `spread` waits for the next paced checkpoint (minutes).

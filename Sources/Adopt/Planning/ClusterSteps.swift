@@ -1,0 +1,180 @@
+import Inventory
+import PostgresModel
+
+/// The steps that come once, on the primary or on every member, before any replica is built.
+extension PlanContext {
+    /// Empty: nothing to do for it.
+    func clusterSteps(_ name: StepName) throws(PlanningError) -> [PlannedStep] {
+        switch name {
+        case .lock: [lockStep()]
+        case .backup: [backupStep()]
+        case .bundle: spec.members.filter { !isAdopted($0) }.map(bundleStep)
+        case .secrets: secretsSteps()
+        case .roles: isAdopted(primary) ? [] : [rolesStep()]
+        case .hba: try hbaSteps()
+        case .settings: isAdopted(primary) ? [] : [try settingsStep()]
+        case .store: storeSteps()
+        case .legacyUnit: isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
+        case .agent: isAdopted(primary) ? [] : [agentStep(primary)]
+        case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock: []
+        }
+    }
+
+    private func lockStep() -> PlannedStep {
+        PlannedStep(
+            host: primary.name, kind: .lock(LockChange(directory: layout.lock)), effect: .none,
+            summary: "take the lock of the cluster, so that two operators do not change it at once",
+            estimate: StepEstimate(.milliseconds(200)), undo: "the lock is removed at the end and by release")
+    }
+
+    private func backupStep() -> PlannedStep {
+        var files = server.configFiles.map(\.path)
+        if let directory = configDirectory, server.debianCluster != nil { files.append("\(directory)/start.conf") }
+        files = files.reduce(into: []) { unique, path in if !unique.contains(path) { unique.append(path) } }
+        return PlannedStep(
+            host: primary.name, kind: .backup(BackupChange(files: files, directory: layout.backup)), effect: .none,
+            summary: "copy \(files.count) configuration files to \(layout.backup)",
+            estimate: StepEstimate(.milliseconds(300)), undo: "the copies stay until release has used them")
+    }
+
+    private func bundleStep(_ host: HostSpec) -> PlannedStep {
+        PlannedStep(
+            host: host.name,
+            kind: .bundle(BundleChange(
+                archive: bundle.path, digest: bundle.digest, size: bundle.size, directory: Layout.bundle)),
+            effect: .none, summary: "install the agent in \(Layout.bundle)",
+            estimate: StepEstimate(transferTime(bundle.size, perSecond: 20 << 20), bytes: bundle.size),
+            undo: "remove \(Layout.bundle) when no other cluster on the host uses it")
+    }
+
+    private func secretsSteps() -> [PlannedStep] {
+        let members = spec.members.filter { !isAdopted($0) || $0.name == primary.name }
+        guard members.contains(where: { !isAdopted($0) }) else { return [] }
+        let sorted = members.filter { $0.name == primary.name } + members.filter { $0.name != primary.name }
+        return sorted.map(secretsStep)
+    }
+
+    private func secretsStep(_ host: HostSpec) -> PlannedStep {
+        let isPrimary = host.name == primary.name
+        let change = SecretsChange(
+            directory: layout.secrets, osUser: osUser(of: host),
+            roles: [Layout.replicationRole, Layout.rewindRole], copiedFrom: isPrimary ? nil : primary.name,
+            shipped: shippedSecrets(), passfile: layout.passfile)
+        return PlannedStep(
+            host: host.name, kind: .secrets(change), effect: .none,
+            summary: isPrimary
+                ? "make random passwords for our two roles in \(layout.secrets), readable by \(change.osUser) only"
+                : "copy the roles' passwords to \(layout.secrets), readable by \(change.osUser) only",
+            estimate: StepEstimate(.milliseconds(300)), undo: "remove \(layout.secrets)")
+    }
+
+    private func shippedSecrets() -> [SecretsChange.Shipped] {
+        var shipped: [SecretsChange.Shipped] = []
+        if let source = spec.store.passwordSource {
+            shipped.append(.init(source: source, path: "\(layout.secrets)/store.password"))
+        }
+        if let file = spec.store.tls?.caFile { shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-ca.pem")) }
+        if let file = spec.store.tls?.certificateFile {
+            shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-cert.pem"))
+        }
+        if let file = spec.store.tls?.keyFile { shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-key.pem")) }
+        return shipped
+    }
+
+    private func rolesStep() -> PlannedStep {
+        let known = Set(sql.roles.map(\.name))
+        let roles = [
+            RolesChange.Role(
+                name: Layout.replicationRole, options: "LOGIN REPLICATION",
+                exists: known.contains(Layout.replicationRole)),
+            RolesChange.Role(
+                name: Layout.rewindRole, options: "LOGIN", functions: Self.rewindFunctions,
+                exists: known.contains(Layout.rewindRole)),
+        ]
+        return PlannedStep(
+            host: primary.name,
+            kind: .roles(RolesChange(server: local, roles: roles, secretsDirectory: layout.secrets)),
+            effect: .database,
+            summary: "create the roles \(Layout.replicationRole) and \(Layout.rewindRole) (no superuser)",
+            estimate: StepEstimate(.milliseconds(300)), undo: "drop the roles that this step created")
+    }
+
+    /// What pg_rewind needs without superuser (PostgreSQL documentation, pg_rewind, Notes).
+    static let rewindFunctions = [
+        "pg_catalog.pg_ls_dir(text, boolean, boolean)", "pg_catalog.pg_stat_file(text, boolean)",
+        "pg_catalog.pg_read_binary_file(text)", "pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)",
+    ]
+
+    private func hbaSteps() throws(PlanningError) -> [PlannedStep] {
+        let change = try hbaChange()
+        if change.edit.changesNothing { return [] }
+        return [PlannedStep(
+            host: primary.name, kind: .hba(change), effect: .reload,
+            summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+                + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
+            estimate: StepEstimate(.seconds(1)),
+            undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")]
+    }
+
+    private func settingsStep() throws(PlanningError) -> PlannedStep {
+        let (settings, _) = settingsOfPrimary()
+        let (path, needsInclude) = settingsFile()
+        var include: FileEdit?
+        if needsInclude {
+            let main = server.configFile ?? "\(server.dataDirectory)/postgresql.conf"
+            guard let before = configText(main),
+                let edit = FileEdit(path: main, edit: .appendLine("include_if_exists = '\(path.lastPart)'"), before: before)
+            else { throw PlanningError(.missingFacts, host: primary.name, "\(main) could not be read") }
+            include = edit.changesNothing ? nil : edit
+        }
+        let file = FileWrite(
+            path: path, owner: server.osUser, mode: configDirectory == nil ? "0600" : "0644",
+            content: includeFileText(
+                scope: spec.name, comment: "Values that were running when the server was adopted are pinned.",
+                settings.map { ($0.name, $0.new) }))
+        let changed = settings.filter { $0.isReloadable && $0.old != $0.new }
+        return PlannedStep(
+            host: primary.name,
+            kind: .settings(SettingsChange(server: local, file: file, include: include, settings: settings)),
+            effect: .reload,
+            summary: "write \(path) and reload: "
+                + (changed.isEmpty ? "no running value changes" : changed.map { "\($0.name) \($0.old) -> \($0.new)" }.joined(separator: ", ")),
+            estimate: StepEstimate(.milliseconds(500)), undo: "remove the file and reload")
+    }
+
+    private func storeSteps() -> [PlannedStep] {
+        let entries = storeEntries().filter { storeValue($0.key) == nil }
+        if entries.isEmpty { return [] }
+        return [PlannedStep(
+            host: primary.name, kind: .store(StoreChange(prefix: storePrefix, entries: entries)), effect: .store,
+            summary: "write \(entries.map(\.key).joined(separator: " and ")) below \(storePrefix), only if they do not exist",
+            estimate: StepEstimate(.milliseconds(200)), undo: "delete the keys while no agent holds the lease")]
+    }
+
+    func legacyUnitStep(_ change: LegacyUnitChange, _ host: HostSpec) -> PlannedStep {
+        PlannedStep(
+            host: host.name, kind: .legacyUnit(change), effect: .service,
+            summary: change.postmaster == nil
+                ? "keep \(change.unit) from starting a server here, also at boot"
+                : "take the server from \(change.unit) without stopping it; the unit can no longer start or stop it",
+            estimate: StepEstimate(.seconds(1)),
+            undo: "remove the drop-in and \(change.marker.path), reload systemd; the unit owns the server again at its next start")
+    }
+
+    func agentStep(_ host: HostSpec) -> PlannedStep {
+        let change = agentChange(of: host)
+        return PlannedStep(
+            host: host.name, kind: .agent(change), effect: .service,
+            summary: change.role == .leader
+                ? "start \(layout.unit): it takes over process \(server.postmasterPID) as it runs and gets the lease"
+                : "start \(layout.unit): it starts the server as a standby of \(primary.name)",
+            estimate: StepEstimate(change.role == .leader ? .seconds(2) : .seconds(3)),
+            undo: change.role == .leader
+                ? "stop and disable the agent; the server runs on"
+                : "stop and disable the agent, then the standby it started")
+    }
+
+    func transferTime(_ bytes: ByteCount, perSecond: Int64) -> Duration {
+        .milliseconds(1000 + bytes.rawValue / max(1, perSecond / 1000))
+    }
+}

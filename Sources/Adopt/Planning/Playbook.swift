@@ -1,0 +1,49 @@
+/// The order of the steps, as a file that people read and change.
+public struct Playbook: Equatable, Sendable {
+    /// Once for the cluster, before any replica is touched.
+    public var cluster: [StepName]
+    /// For each replica.
+    public var replica: [StepName]
+    /// Once, at the end.
+    public var finish: [StepName]
+
+    public init(cluster: [StepName], replica: [StepName], finish: [StepName]) {
+        self.cluster = cluster
+        self.replica = replica
+        self.finish = finish
+    }
+
+    /// What `playbooks/adopt.yaml` says; a test holds the two together.
+    public static let adopt = Playbook(
+        cluster: [.lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .legacyUnit, .agent],
+        replica: [.slot, .baseBackup, .configFiles, .legacyUnit, .agent, .streaming],
+        finish: [.verify, .unlock])
+
+    /// What must come before a step, and why.
+    static func requirements(of name: StepName, inReplica: Bool) -> [(StepName, String)] {
+        switch name {
+        case .lock: []
+        case .backup, .bundle, .secrets: [(.lock, "two operators must not change a server at once")]
+        case .roles: [(.secrets, "the roles get the passwords made there")]
+        case .hba:
+            [(.backup, "the file of before must be kept"), (.roles, "its proof is a connection as one of the roles")]
+        case .settings: [(.backup, "the files of before must be kept")]
+        case .store: [(.settings, "the store's configuration repeats the server's settings")]
+        case .legacyUnit where inReplica: [(.configFiles, "Debian's start.conf is one of those files")]
+        case .legacyUnit: [(.backup, "the files of before must be kept"), (.bundle, "an agent must be there to take over")]
+        case .agent where inReplica:
+            [(.baseBackup, "the agent starts what the base backup made"), (.configFiles, "the server needs its files"),
+             (.legacyUnit, "two owners of one server would fight")]
+        case .agent:
+            [(.bundle, "it brings the program"), (.secrets, "the agent reads its passwords there"),
+             (.roles, "the agent connects as them"), (.hba, "replicas could not connect"),
+             (.store, "an agent without initialize key would wait"), (.legacyUnit, "two owners of one server would fight")]
+        case .slot: [(.agent, "a replica must not be built before the primary holds the lease")]
+        case .baseBackup: [(.slot, "without the slot the WAL of the copy could be gone at its end"), (.hba, "it could not connect")]
+        case .configFiles: [(.baseBackup, "the data directory must be there")]
+        case .streaming: [(.agent, "the agent starts the replica")]
+        case .verify: [(.agent, "there would be nothing to verify")]
+        case .unlock: [(.lock, "there would be nothing to unlock"), (.verify, "the result must be known first")]
+        }
+    }
+}

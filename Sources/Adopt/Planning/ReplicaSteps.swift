@@ -1,0 +1,129 @@
+import Inventory
+import PostgresModel
+
+/// The steps that build one replica, and those that end the adoption.
+extension PlanContext {
+    func replicaSteps(_ name: StepName, _ host: HostSpec) -> PlannedStep? {
+        switch name {
+        case .slot: slotStep(host)
+        case .baseBackup: baseBackupStep(host)
+        case .configFiles: configFilesStep(host)
+        case .legacyUnit: legacyUnitChange(of: host).map { legacyUnitStep($0, host) }
+        case .agent: agentStep(host)
+        case .streaming: streamingStep(host)
+        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .verify, .unlock: nil
+        }
+    }
+
+    func finishSteps(_ name: StepName) -> PlannedStep? {
+        switch name {
+        case .verify:
+            PlannedStep(
+                host: primary.name,
+                kind: .verify(ClusterCheck(
+                    leader: primary.name, members: spec.members.map(\.name), storePrefix: storePrefix, primary: local,
+                    postmaster: postmaster, startTime: server.startTime)),
+                effect: .none,
+                summary: "prove that process \(server.postmasterPID) is still the server and every member is in its place",
+                estimate: StepEstimate(.seconds(1)), undo: "changes nothing")
+        case .unlock:
+            PlannedStep(
+                host: primary.name, kind: .unlock(LockChange(directory: layout.lock)), effect: .none,
+                summary: "give the lock of the cluster back", estimate: StepEstimate(.milliseconds(200)),
+                undo: "changes nothing")
+        default: nil
+        }
+    }
+
+    private func slotStep(_ host: HostSpec) -> PlannedStep {
+        let slot = slotName(forMember: host.name)
+        return PlannedStep(
+            host: host.name,
+            kind: .slot(SlotChange(primaryHost: primary.name, server: local, slot: slot, member: host.name)),
+            effect: .database, summary: "create the physical slot \(slot) on \(primary.name); it keeps WAL from now on",
+            estimate: StepEstimate(.milliseconds(200)), undo: "drop the slot \(slot)")
+    }
+
+    private func baseBackupStep(_ host: HostSpec) -> PlannedStep {
+        let options = spec.replicas
+        let change = BaseBackupChange(
+            member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
+            binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
+            sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
+            slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
+            size: sql.totalSize, systemIdentifier: control.systemIdentifier,
+            tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty }, workDirectory: layout.build)
+        let rate = min(options.maxRate ?? .max, 100 << 20)
+        let wait: Duration = options.checkpoint == .fast ? .seconds(5) : .seconds(270)
+        return PlannedStep(
+            host: host.name, kind: .baseBackup(change), effect: .build,
+            summary: "copy \(sql.totalSize) from \(primary.name) into \(change.dataDirectory)"
+                + (change.tablespaces.isEmpty ? "" : " and \(change.tablespaces.count) tablespaces")
+                + (options.maxRate.map { ", at most \(ByteCount($0))/s" } ?? ""),
+            estimate: StepEstimate(wait + transferTime(sql.totalSize, perSecond: rate), bytes: sql.totalSize),
+            undo: "remove the directory, which this step created")
+    }
+
+    private func configFilesStep(_ host: HostSpec) -> PlannedStep {
+        let paths = configDirectory.map { [$0] } ?? []
+        var values = settingsOfPrimary().settings.filter { $0.name != "max_slot_wal_keep_size" }.map { ($0.name, $0.new) }
+        values.append(("primary_conninfo", primaryConnection(for: host)))
+        values.append(("primary_slot_name", slotName(forMember: host.name)))
+        if dataDirectory(of: host) != server.dataDirectory, !paths.isEmpty {
+            values.append(("data_directory", dataDirectory(of: host)))
+        }
+        if port(of: host) != server.port { values.append(("port", String(port(of: host)))) }
+        let file = FileWrite(
+            path: settingsPath(of: host), owner: osUser(of: host), mode: configDirectory == nil ? "0600" : "0644",
+            content: includeFileText(scope: spec.name, comment: "This member was built as a standby.", values))
+        let change = ConfigFilesChange(
+            sourceHost: primary.name, osUser: osUser(of: host), paths: paths, settings: file,
+            signalFiles: ["\(dataDirectory(of: host))/standby.signal"])
+        return PlannedStep(
+            host: host.name, kind: .configFiles(change), effect: .none,
+            summary: paths.isEmpty
+                ? "write the settings of a standby"
+                : "copy \(paths.joined(separator: ", ")) from \(primary.name) and write the settings of a standby",
+            estimate: StepEstimate(.milliseconds(500)), undo: "remove the files that this step created")
+    }
+
+    /// Our include file, where it lies below the data directory in that of the member.
+    private func settingsPath(of host: HostSpec) -> String {
+        let path = settingsFile().path
+        guard path.hasPrefix(server.dataDirectory + "/") else { return path }
+        return dataDirectory(of: host) + path.dropFirst(server.dataDirectory.count)
+    }
+
+    private func primaryConnection(for host: HostSpec) -> String {
+        let fields = [
+            ("host", primary.address), ("port", String(server.port)), ("user", Layout.replicationRole),
+            ("passfile", layout.passfile), ("application_name", host.name), ("sslmode", "prefer"),
+        ]
+        return fields.map { "\($0.0)=\(connectionValue($0.1))" }.joined(separator: " ")
+    }
+
+    private func streamingStep(_ host: HostSpec) -> PlannedStep {
+        PlannedStep(
+            host: host.name,
+            kind: .streaming(StreamingCheck(member: host.name, primaryHost: primary.name, primary: local)),
+            effect: .none, summary: "wait until \(host.name) streams from \(primary.name) and has replayed everything",
+            estimate: StepEstimate(.seconds(2)), undo: "changes nothing")
+    }
+}
+
+/// A value in a connection string: quoted when it holds anything but plain characters.
+private func connectionValue(_ value: String) -> String {
+    let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { scalar in
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "_", "-", ".", "/", ":": true
+        default: false
+        }
+    }
+    if isPlain { return value }
+    var text = "'"
+    for character in value {
+        if character == "'" || character == "\\" { text += "\\" }
+        text.append(character)
+    }
+    return text + "'"
+}

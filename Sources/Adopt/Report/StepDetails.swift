@@ -1,0 +1,82 @@
+import Planning
+
+/// The exact change of one step, line by line.
+struct StepDetails {
+    var showsFiles: Bool
+
+    func lines(_ kind: StepKind) -> [String] {
+        switch kind {
+        case .hba(let change): diff(change.edit.diff)
+        case .settings(let change): settings(change)
+        case .store(let change): change.entries.map { "put-if-absent \(change.prefix)\($0.key) = \($0.value)" }.flatMap(folded)
+        case .roles(let change): roles(change)
+        case .legacyUnit(let change):
+            write(change.dropIn) + write(change.marker) + (change.startConf.map { ["\($0): -> disabled"] } ?? [])
+                + (change.scope.map { ["move the server's processes to \($0)"] } ?? []) + ["systemctl daemon-reload"]
+        case .agent(let change):
+            write(change.configuration) + change.unitFiles.flatMap(write) + ["systemctl enable --now \(change.unit)"]
+        case .slot(let change): ["SELECT pg_create_physical_replication_slot('\(change.slot)', true)"]
+        case .baseBackup(let change):
+            ["pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
+                + " --checkpoint \(change.checkpoint.rawValue)" + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")]
+                + change.tablespaces.map { "tablespace at \($0)" }
+        case .configFiles(let change):
+            change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
+        case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
+        case .secrets(let change):
+            change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)
+        case .backup(let change): change.files
+        case .lock, .streaming, .verify, .unlock: []
+        }
+    }
+
+    private func diff(_ text: String) -> [String] { text.split(separator: "\n").map { String($0).printable } }
+
+    private func write(_ file: FileWrite) -> [String] {
+        let lines = file.content.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        let head = "write \(file.path) (\(file.owner) \(file.mode), \(counted(lines.count, "line")))"
+        return [head] + (showsFiles ? lines.map { "+" + String($0).printable } : [])
+    }
+
+    private func settings(_ change: SettingsChange) -> [String] {
+        let width = change.settings.map(\.name.count).max() ?? 0
+        var lines = ["write \(change.file.path)"]
+        for setting in change.settings {
+            let name = setting.name.padded(width)
+            if setting.old == setting.new {
+                lines.append("  \(name)  \(shown(setting.old))  as it runs")
+            } else {
+                lines.append(
+                    "  \(name)  \(shown(setting.old)) -> \(shown(setting.new))"
+                        + (setting.isReloadable ? "" : "  at the next restart"))
+            }
+        }
+        return lines + diff(change.include?.diff ?? "")
+    }
+
+    private func shown(_ value: String) -> String { value.isEmpty ? "''" : value.printable }
+
+    private func roles(_ change: RolesChange) -> [String] {
+        change.roles.flatMap { role -> [String] in
+            let statement = role.exists
+                ? "ALTER ROLE \(role.name) \(role.options) PASSWORD (SCRAM, made while applying)"
+                : "CREATE ROLE \(role.name) \(role.options) PASSWORD (SCRAM, made while applying)"
+            return [statement] + role.functions.map { "GRANT EXECUTE ON FUNCTION \($0) TO \(role.name)" }
+        }
+    }
+
+    /// JSON values are long: cut into lines at commas.
+    private func folded(_ text: String) -> [String] {
+        var lines = [""]
+        for piece in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let last = lines.count - 1
+            if !lines[last].isEmpty, lines[last].count + piece.count > 86 {
+                lines[last] += ","
+                lines.append("    " + piece)
+            } else {
+                lines[last] += (lines[last].isEmpty ? "" : ",") + piece
+            }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,108 @@
+import Facts
+import Inventory
+import Planning
+import PostgresModel
+import Preflight
+
+/// A Debian server of the kind that gets adopted, with two empty hosts beside it.
+public enum LegacyCluster {
+    public static let hba = """
+        local all postgres peer
+        host all all 127.0.0.1/32 scram-sha-256
+        host app app 10.0.0.0/8 scram-sha-256
+
+        """
+
+    public static let spec = ClusterSpec(
+        name: "shop",
+        hosts: [
+            host("h1", .primary, "10.77.0.1"), host("h2", .replica, "10.77.0.2"), host("h3", .replica, "10.77.0.3"),
+        ],
+        store: StoreSpec(endpoints: ["10.77.0.1:2379", "10.77.0.2:2379", "10.77.0.3:2379"]))
+
+    public static let bundle = BundleSource(
+        path: "/opt/pgadopt/pgadopt-agent.tar.gz", digest: sha256("bundle"), size: ByteCount(24 << 20))
+
+    public static let planner = Planner(bundle: bundle, toolVersion: "0.1.0", createdAt: "2026-11-22T16:00:00Z")
+
+    public static let findings = [
+        Finding(name: "ssh.reach", host: "h1", verdict: .ok, summary: "reached in 3 ms"),
+        Finding(
+            name: "wal.log-hints", host: "h1", verdict: .warn,
+            summary: "wal_log_hints is off and data checksums are off",
+            why: "pg_rewind needs one of them; without it the old leader is rebuilt after a failover",
+            remedy: "set wal_log_hints = on", effect: .restart),
+    ]
+
+    static func host(_ name: String, _ role: HostRole, _ address: String) -> HostSpec {
+        HostSpec(name: name, role: role, address: address, ssh: SSHSpec(host: address, user: "root"))
+    }
+
+    static func system(_ name: String) -> SystemFacts {
+        SystemFacts(
+            hostname: name, architecture: "x86_64", kernel: "6.1.0", osID: "debian", osVersion: "12",
+            libc: "glibc 2.36", loginUser: "root", canBecomeRoot: true, canBecomePostgres: true, initSystem: "systemd")
+    }
+
+    public static let installation = InstallationFacts(
+        binDirectory: "/usr/lib/postgresql/15/bin", version: ServerVersion(150_018))
+
+    public static let server = ServerFacts(
+        postmasterPID: 4711, postmasterStartTicks: 90210, startTime: "2026-05-01 06:25:11+00", osUser: "postgres",
+        dataDirectory: "/var/lib/postgresql/15/main", port: 5432, socketDirectories: ["/var/run/postgresql"],
+        binDirectory: "/usr/lib/postgresql/15/bin", unit: "postgresql@15-main.service", debianCluster: "15/main",
+        configFile: "/etc/postgresql/15/main/postgresql.conf", hbaFile: "/etc/postgresql/15/main/pg_hba.conf",
+        identFile: "/etc/postgresql/15/main/pg_ident.conf",
+        configFiles: [
+            file("/etc/postgresql/15/main/postgresql.conf", "conf"),
+            file("/etc/postgresql/15/main/pg_hba.conf", hba), file("/etc/postgresql/15/main/pg_ident.conf", "ident"),
+        ],
+        hbaText: hba,
+        control: ControlFacts(
+            systemIdentifier: SystemIdentifier(rawValue: 7_301_234_567_890_123_456), timeline: Timeline(1),
+            clusterState: "in production", dataChecksums: false, walLogHints: false),
+        sql: sql)
+
+    static func file(_ path: String, _ text: String) -> FileFacts {
+        FileFacts(path: path, digest: sha256(text), owner: "postgres", mode: "640", size: ByteCount(Int64(text.utf8.count)))
+    }
+
+    static let sql = SQLFacts(
+        version: ServerVersion(150_018), isInRecovery: false, currentLSN: LSN("16/B374D848"),
+        settings: [
+            setting("max_connections", "250"), setting("max_worker_processes", "8"), setting("max_wal_senders", "10"),
+            setting("max_prepared_transactions", "0"), setting("max_locks_per_transaction", "64"),
+            setting("max_replication_slots", "10"), setting("wal_level", "logical"),
+            setting("track_commit_timestamp", "off"), setting("hot_standby", "on"), setting("wal_log_hints", "off"),
+            setting("full_page_writes", "on"), setting("cluster_name", "15/main"),
+            setting("listen_addresses", "*"), setting("max_slot_wal_keep_size", "-1"),
+            setting("wal_keep_size", "256"), setting("external_pid_file", "/var/run/postgresql/15-main.pid"),
+        ],
+        roles: [RoleFacts(name: "postgres", isSuperuser: true, canReplicate: true, canLogin: true)],
+        totalSize: ByteCount(40 << 30))
+
+    static func setting(_ name: String, _ value: String) -> SettingFacts {
+        SettingFacts(name: name, value: value, context: "postmaster", source: "configuration file")
+    }
+
+    public static let facts = ClusterFacts(
+        cluster: "shop",
+        hosts: [
+            HostFacts(
+                host: "h1", system: system("h1"), installations: [installation], servers: [server],
+                target: TargetFacts(
+                    path: "/var/lib/postgresql/15/main", content: .dataDirectory, freeSpace: ByteCount(100 << 30))),
+            empty("h2"), empty("h3"),
+        ],
+        store: StoreFacts(endpoints: [.init(endpoint: "10.77.0.1:2379", version: "3.4.23")], keys: [:], revision: 12),
+        takenAt: "2026-11-22T16:00:00Z")
+
+    static func empty(_ name: String) -> HostFacts {
+        HostFacts(
+            host: name, system: system(name), installations: [installation],
+            target: TargetFacts(
+                path: "/var/lib/postgresql/15/main", content: .absent, freeSpace: ByteCount(200 << 30)))
+    }
+
+    public static var plan: Plan { get throws { try planner.plan(spec, facts, findings) } }
+}
