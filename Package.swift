@@ -83,7 +83,9 @@ let package = Package(
             "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
-        module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
+        module("Store", "Sources/Runtime/Store", [
+            "Etcd", "Cluster", "JSON", "PostgresModel", "Timekeeping", "Kernel", log,
+        ]),
         module("API", "Sources/Runtime/API", nio + [
             "PostgresModel", "Timekeeping", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             "JSON", "Cluster", log,
@@ -113,6 +115,9 @@ let package = Package(
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        module("EtcdFixture", "Tests/EtcdFixture"),
+        tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
+        tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
         tests("SSH", ["SSH", "Shell"]),
     ]
 )

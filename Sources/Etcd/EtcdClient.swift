@@ -7,7 +7,7 @@ import NIOPosix
 /// Reads and other repeatable calls are tried on every server until their time is up. A write is tried again
 /// only while it is certain that it was not carried out; otherwise it throws an error with effect `unknown`.
 public actor EtcdClient {
-    public let configuration: EtcdConfiguration
+    public nonisolated let configuration: EtcdConfiguration
     private let group: any EventLoopGroup
     private var connections: [Int: EventLoopFuture<GRPCConnection>] = [:]
     /// The index of the server to ask first: the one that answered last.
