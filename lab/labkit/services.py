@@ -60,6 +60,7 @@ def create_legacy_cluster(lab: Lab) -> None:
     # The SQL goes in on stdin: no password in an argument list.
     script = f"""
 export LC_ALL=C.UTF-8
+if pg_lsclusters -h | grep -q '^15 *main '; then pg_dropcluster --stop 15 main; fi
 pg_createcluster 15 main --port 5432 --locale C.UTF-8 -- --data-checksums >/dev/null
 conf=/etc/postgresql/15/main
 mkdir -p $conf/conf.d
