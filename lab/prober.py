@@ -93,8 +93,9 @@ def verdict(accepted: dict[str, list[tuple[int, float, float]]]) -> dict:
             elif earlier["last_acknowledged"] > later["first_acknowledged"]:
                 late.append(pair)
     for before, after in zip(terms, terms[1:]):
-        outages.append({"from": before["host"], "to": after["host"],
-                        "seconds": round(after["first_acknowledged"] - before["last_acknowledged"], 3)})
+        if after["first_acknowledged"] > before["last_acknowledged"]:
+            outages.append({"from": before["host"], "to": after["host"],
+                            "seconds": round(after["first_acknowledged"] - before["last_acknowledged"], 3)})
     return {"terms": terms, "overlaps": overlaps, "late": late, "outages": outages}
 
 

@@ -2,21 +2,24 @@
 
 from .settings import HOSTS, Lab
 
+ROLES = {"h1": "primary"}
+
 
 def text(lab: Lab) -> str:
     hosts = "".join(
-        f"      - name: {host}\n        role: {'primary' if host == 'h1' else 'replica'}\n"
-        f"        address: {lab.address(host)}\n" for host in HOSTS)
-    endpoints = "".join(f"        - {lab.address(host)}:2379\n" for host in HOSTS)
-    return f"""# The lab {lab.name!r}: three hosts on {lab.subnet}.
+        f"      {host}:\n        role: {ROLES.get(host, 'replica')}\n        address: {lab.address(host)}\n"
+        for host in HOSTS)
+    endpoints = ", ".join(f"{lab.address(host)}:2379" for host in HOSTS)
+    return f"""# The lab {lab.name!r}: h1 runs a legacy PostgreSQL 15, h2 and h3 are to become its replicas.
 clusters:
-  - name: main
+  main:
     rto: normal
+    store:
+      endpoints: [{endpoints}]
     ssh:
       user: dba
       identity_file: {lab.key}
       known_hosts_file: {lab.known_hosts}
-    dcs:
-      endpoints:
-{endpoints}    hosts:
+      use_agent: false
+    hosts:
 {hosts}"""

@@ -14,11 +14,18 @@ ENVIRONMENT = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
                "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
 
 
-# The host's control group: it freezes the host, and tells every process of it, whatever its parent.
+# The host's control groups. Each host needs its own: the systemd in it manages the group it was started in, and two
+# that share one see, and stop, each other's services. They also freeze a host, and name every process of it.
+
+def groups(lab: Lab, host: str) -> list[Path]:
+    version_1 = [CGROUPS / "freezer", CGROUPS / "systemd", CGROUPS / "unified"]
+    mounted = [path for path in version_1 if path.is_dir()] or [CGROUPS]
+    return [path / lab.control_group(host) for path in mounted]
+
 
 def group_directory(lab: Lab, host: str) -> Path:
-    version_1 = CGROUPS / "freezer"
-    return (version_1 if version_1.is_dir() else CGROUPS) / lab.freezer_group(host)
+    """The one that freezes."""
+    return groups(lab, host)[0]
 
 
 def processes(lab: Lab, host: str) -> list[int]:
@@ -82,17 +89,19 @@ def boot(lab: Lab, host: str) -> None:
         return
     clean_up(lab, host)
     disk.mount(lab, host)
-    group = group_directory(lab, host)
-    group.mkdir(exist_ok=True)
+    own_groups = groups(lab, host)
+    for group in own_groups:
+        group.mkdir(exist_ok=True)
     command = [
         "systemd-nspawn", "-q", "-D", str(lab.root(host)), "-M", lab.machine(host), f"--hostname={host}", "--boot",
         "--register=no", "--keep-unit", f"--network-bridge={lab.bridge}", "--console=pipe", "--capability=all",
         "--drop-capability=CAP_SYS_MODULE,CAP_SYS_TIME", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
         "systemd.unified_cgroup_hierarchy=0" if (CGROUPS / "freezer").is_dir() else "--log-target=journal",
     ]
-    enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+    # $0 groups come first, then the command.
+    enter = 'for n in $(seq "$0"); do echo $$ > "$1/cgroup.procs" || exit; shift; done; exec "$@"'
     with open(lab.host_directory(host) / "console.log", "ab") as console:
-        subprocess.Popen(["sh", "-c", enter, str(group), *command], stdin=subprocess.DEVNULL, stdout=console,
+        subprocess.Popen(["sh", "-c", enter, str(len(own_groups)), *map(str, own_groups), *command], stdin=subprocess.DEVNULL, stdout=console,
                          stderr=subprocess.STDOUT, start_new_session=True, cwd="/")
     try:
         wait_until(lambda: init_pid(lab, host) is not None, 10, f"{host} to start")
@@ -124,7 +133,8 @@ def clean_up(lab: Lab, host: str) -> None:
             raise LabError(f"{host}: processes {remaining} do not die")
         time.sleep(0.02)
     disk.unmount(lab, host)
-    remove_groups(group_directory(lab, host))
+    for group in groups(lab, host):
+        remove_groups(group)
     if (Path("/sys/class/net") / lab.bridge_port(host)).exists():
         run("ip", "link", "delete", lab.bridge_port(host), check=False)
 
@@ -163,14 +173,18 @@ def remove_bridge(lab: Lab) -> None:
 
 
 def set_cut(lab: Lab, host: str, cut: bool) -> None:
-    """Makes the switch drop every packet of the host, in both directions, with the carrier up: nobody is told."""
+    """Takes the host's cable out of the switch, but not out of the host: no packet gets through in either
+    direction, the carrier stays up, and nobody is told."""
     running_init(lab, host)
-    run("ip", "link", "set", "dev", lab.bridge_port(host), "type", "bridge_slave", "state", "0" if cut else "3")
+    if cut:
+        run("ip", "link", "set", "dev", lab.bridge_port(host), "nomaster")
+    else:
+        run("ip", "link", "set", "dev", lab.bridge_port(host), "master", lab.bridge, "up")
 
 
 def is_cut(lab: Lab, host: str) -> bool:
-    state = Path("/sys/class/net", lab.bridge_port(host), "brport/state")
-    return state.exists() and state.read_text().strip() == "0"
+    port = Path("/sys/class/net", lab.bridge_port(host))
+    return port.exists() and not (port / "master").exists()
 
 
 # Commands in a host.
@@ -182,7 +196,11 @@ def command_in(lab: Lab, host: str, command: list[str]) -> list[str]:
 
 def shell_in(lab: Lab, host: str, script: str) -> str:
     """Runs a POSIX shell script in the host as root and returns what it prints."""
-    done = subprocess.run(command_in(lab, host, ["sh", "-eu"]), input=script, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command_in(lab, host, ["sh", "-eu"]), input=script, capture_output=True, text=True,
+                              timeout=120)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{host}: setting it up took more than 120 s; see: lab/lab exec {host} journalctl") from None
     if done.returncode != 0:
         raise LabError(f"{host}: {done.stderr.strip() or done.stdout.strip()} (exit {done.returncode})")
     return done.stdout

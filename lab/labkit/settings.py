@@ -46,7 +46,7 @@ class Lab:
     def bridge_port(self, host: str) -> str:
         return f"vb-{self.machine(host)}"
 
-    def freezer_group(self, host: str) -> str:
+    def control_group(self, host: str) -> str:
         return f"pgadopt-lab-{self.slot}-{host}"
 
     # Addresses.
