@@ -49,7 +49,7 @@ let package = Package(
         module("Shell", "Sources/Shell"),
         module("YAML", "Sources/YAML", ["CLibYAML"]),
         module("PostgresModel", "Sources/PostgreSQL/Model"),
-        module("PostgresClient", "Sources/PostgreSQL/Client", ["CLibPQ", "PostgresModel"]),
+        module("PostgresClient", "Sources/PostgreSQL/Client", ["CLibPQ", "Kernel", "PostgresModel", "Timekeeping"]),
         module("SSH", "Sources/SSH", [
             "CLibSSH2", "Shell", crypto, .product(name: "CryptoExtras", package: "swift-crypto"),
         ]),
@@ -60,7 +60,7 @@ let package = Package(
         ]),
 
         // inventory -> facts -> findings -> plan -> steps
-        module("Inventory", "Sources/Inventory", ["YAML"]),
+        module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
         module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
@@ -76,15 +76,16 @@ let package = Package(
         module("Timekeeping", "Sources/Runtime/Timekeeping"),
         module("Kernel", "Sources/Runtime/Kernel", ["CKernel", "Timekeeping"]),
         module("Cluster", "Sources/Runtime/Cluster", ["JSON", "PostgresModel"]),
-        module("Configuration", "Sources/Runtime/Configuration", ["YAML", "Cluster", "PostgresModel"]),
+        module("Configuration", "Sources/Runtime/Configuration", ["YAML", "JSON", "Cluster", "PostgresModel"]),
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
-        module("Guard", "Sources/Runtime/Guard", ["Kernel", "Timekeeping"]),
+        module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
             "Kernel", "PostgresClient", "PostgresModel", "Configuration", "HACore", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
         module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
         module("API", "Sources/Runtime/API", nio + [
+            "PostgresModel", "Timekeeping", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             "JSON", "Cluster", log,
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -95,7 +96,7 @@ let package = Package(
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
-            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH",
+            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: ["Agent"], swiftSettings: strict),
@@ -104,5 +105,13 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
+        tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
+        tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
+        tests("YAML", ["YAML"]),
+        tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
+        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("SSH", ["SSH", "Shell"]),
     ]
 )

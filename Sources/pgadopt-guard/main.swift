@@ -1,1 +1,4 @@
-// The entry point takes the place of this file.
+import Glibc
+import Guard
+
+exit(runGuard(arguments: Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,116 @@
+import Cluster
+import JSON
+import PostgresModel
+import Timekeeping
+
+/// What the REST API answers from: one value that the agent replaces after each decision. No request ever
+/// waits for SQL or for the store.
+public struct APISnapshot: Sendable {
+    public var scope: String
+    public var name: String
+    /// The version published as Patroni's; readers compare it.
+    public var version: String
+
+    public var state: MemberState
+    public var role: MemberRole
+    /// The lock is ours until then (the lease's local deadline); nil: we do not hold it.
+    public var leaderUntil: BootInstant?
+    /// PostgreSQL runs and is not in recovery, as last seen.
+    public var isRunningPrimary: Bool
+    public var isStandbyCluster: Bool
+
+    public var serverVersion: ServerVersion?
+    /// `YYYY-MM-DD HH:MM:SS.ffffff+00:00`
+    public var postmasterStartTime: String?
+    public var systemIdentifier: SystemIdentifier?
+    public var timeline: Timeline?
+    /// Primary: flushed position.
+    public var location: LSN?
+    public var receivedLocation: LSN?
+    public var replayedLocation: LSN?
+    public var replayedTimestamp: String?
+    public var isReplayPaused: Bool
+    /// `streaming`, `in archive recovery` or nil.
+    public var replicationState: String?
+    /// Rows of pg_stat_replication in Patroni's form.
+    public var replication: [JSON]
+
+    public var tags: JSONObject
+    public var pendingRestartReason: JSONObject
+    /// The last view of the store and when it was confirmed; nil before the first read.
+    public var cluster: ClusterView?
+    public var clusterConfirmed: BootInstant?
+    /// Seconds since 1970 of the last contact with the store.
+    public var storeLastSeen: Int64?
+    public var isPaused: Bool
+    public var isFailsafeActive: Bool
+    public var maximumLagOnFailover: ByteCount
+    public var ttl: Duration
+    /// When the last decision was completed.
+    public var lastCycle: BootInstant
+    /// The rule that decided and its sentence; an addition to Patroni's fields.
+    public var decision: String
+
+    public init(
+        scope: String, name: String, version: String, state: MemberState, role: MemberRole,
+        leaderUntil: BootInstant? = nil, isRunningPrimary: Bool = false, isStandbyCluster: Bool = false,
+        serverVersion: ServerVersion? = nil, postmasterStartTime: String? = nil,
+        systemIdentifier: SystemIdentifier? = nil, timeline: Timeline? = nil, location: LSN? = nil,
+        receivedLocation: LSN? = nil, replayedLocation: LSN? = nil, replayedTimestamp: String? = nil,
+        isReplayPaused: Bool = false, replicationState: String? = nil, replication: [JSON] = [],
+        tags: JSONObject = .init(), pendingRestartReason: JSONObject = .init(), cluster: ClusterView? = nil,
+        clusterConfirmed: BootInstant? = nil, storeLastSeen: Int64? = nil, isPaused: Bool = false,
+        isFailsafeActive: Bool = false, maximumLagOnFailover: ByteCount = ByteCount(1 << 20),
+        ttl: Duration = .seconds(12), lastCycle: BootInstant = .init(nanoseconds: 0), decision: String = ""
+    ) {
+        self.scope = scope
+        self.name = name
+        self.version = version
+        self.state = state
+        self.role = role
+        self.leaderUntil = leaderUntil
+        self.isRunningPrimary = isRunningPrimary
+        self.isStandbyCluster = isStandbyCluster
+        self.serverVersion = serverVersion
+        self.postmasterStartTime = postmasterStartTime
+        self.systemIdentifier = systemIdentifier
+        self.timeline = timeline
+        self.location = location
+        self.receivedLocation = receivedLocation
+        self.replayedLocation = replayedLocation
+        self.replayedTimestamp = replayedTimestamp
+        self.isReplayPaused = isReplayPaused
+        self.replicationState = replicationState
+        self.replication = replication
+        self.tags = tags
+        self.pendingRestartReason = pendingRestartReason
+        self.cluster = cluster
+        self.clusterConfirmed = clusterConfirmed
+        self.storeLastSeen = storeLastSeen
+        self.isPaused = isPaused
+        self.isFailsafeActive = isFailsafeActive
+        self.maximumLagOnFailover = maximumLagOnFailover
+        self.ttl = ttl
+        self.lastCycle = lastCycle
+        self.decision = decision
+    }
+
+    /// We hold the lock and its lease cannot have expired.
+    public func holdsLock(at now: BootInstant) -> Bool { leaderUntil.map { now < $0 } ?? false }
+
+    /// Who may be asked for reads: a standby that runs and is not taken out by `noloadbalance`.
+    var isServingReplica: Bool {
+        role == .replica && state == .running && tags["noloadbalance"] != .bool(true)
+    }
+
+    /// Bytes the standby's replay is behind the leader's last published position.
+    var replayLag: ByteCount? {
+        guard let replayedLocation, let optime = cluster?.status.optime else { return nil }
+        return optime.bytes(ahead: replayedLocation)
+    }
+
+    var receiveLag: ByteCount? {
+        guard let position = receivedLocation ?? replayedLocation, let optime = cluster?.status.optime else { return nil }
+        return optime.bytes(ahead: position)
+    }
+}
