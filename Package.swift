@@ -93,15 +93,16 @@ let package = Package(
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
         module("Agent", "Sources/Runtime/Agent", [
-            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", log,
-        ]),
+            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", "Etcd", "JSON", "PostgresModel", "Cluster",
+            "Timekeeping", log,
+        ] + nio),
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
             "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
-        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent"], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent", "Configuration", "Kernel", log], swiftSettings: strict),
         .executableTarget(name: "pgadopt-guard", dependencies: ["Guard"], swiftSettings: strict),
 
         tests("JSON", ["JSON"]),

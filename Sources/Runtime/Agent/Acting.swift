@@ -15,19 +15,19 @@ extension Agent {
         case .reattachLock: await reattachLock()
         case .releaseLock(let finalLSN): await releaseLock(finalLSN: finalLSN)
         case .writeInitialize(let identifier):
-            await attempt("writing initialize") { try await self.parts.store.writeInitialize(identifier.description) }
+            await attempt("writing initialize") { _ = try await self.parts.store.writeInitialize(identifier.description) }
         case .begin(let operation): begin(operation)
         case .cancelOperation: running?.cancel()
         case .follow(let upstream):
-            await attempt("following \(upstream.name)") { try await self.parts.server.follow(upstream) }
+            await attempt("following \(upstream.name)") { try await self.followUpstream(upstream) }
         case .askPeers: askPeers()
         case .armGuard(let deadline): await armGuard(deadline)
         case .disarmGuard: await disarmGuard()
         case .clearFailover(let reason):
             log.notice("clearing the failover request: \(reason)")
-            await attempt("clearing the failover key") { try await self.parts.store.clearFailover() }
+            await attempt("clearing the failover key") { _ = try await self.parts.store.clearFailover() }
         case .keepSlots(let names):
-            await attempt("keeping slots") { try await self.parts.server.keepSlots(for: names) }
+            await attempt("keeping slots") { try await self.parts.server.keepSlots(for: names, by: self.clock.now + self.dynamic.loopWait) }
         }
     }
 
@@ -40,13 +40,25 @@ extension Agent {
         }
     }
 
+    private func followUpstream(_ upstream: Upstream) async throws {
+        let server = parts.server
+        switch try await server.follow(upstream, by: clock.now + dynamic.loopWait) {
+        case .reloaded, .unchanged: break
+        case .restartNeeded:
+            // Before PostgreSQL 13 a standby learns its upstream only at a start.
+            let limit = clock.now + dynamic.primaryStartTimeout
+            try await server.stop(.fast, by: limit)
+            try await server.start(.standby(upstream), by: limit)
+        }
+    }
+
     // MARK: The lock
 
     private func acquireLock() async {
         guard case .held(let id, let deadline) = state.lease else { return }
         do {
             let outcome = try await parts.store.acquireLock(lease: id)
-            await took(outcome, deadline: deadline, what: "acquiring the lock")
+            await settled(outcome, deadline: deadline, what: "acquiring the lock")
         } catch {
             log.warning("acquiring the lock: \(error)")
         }
@@ -56,13 +68,13 @@ extension Agent {
         guard case .held(let id, let deadline) = state.lease else { return }
         do {
             let outcome = try await parts.store.reattachLock(lease: id)
-            await took(outcome, deadline: deadline, what: "taking our lock over")
+            await settled(outcome, deadline: deadline, what: "taking our lock over")
         } catch {
             log.warning("taking our lock over: \(error)")
         }
     }
 
-    private func took(_ outcome: WriteOutcome, deadline: BootInstant, what: String) async {
+    private func settled(_ outcome: WriteOutcome, deadline: BootInstant, what: String) async {
         switch outcome {
         case .done(let view):
             state.store = .connected(view, confirmed: clock.now)
@@ -124,7 +136,7 @@ extension Agent {
     }
 
     private func armGuard(_ deadline: BootInstant) async {
-        guard let postmaster = await parts.server.postmaster() else { return }
+        guard let postmaster = await parts.server.adopt() else { return }
         await attempt("arming the lease guard") {
             try await self.parts.guardian.arm(postmaster, until: deadline, by: self.clock.now + .milliseconds(500))
             self.state.guardian = .armed(deadline: deadline)

@@ -61,10 +61,12 @@ public actor Agent {
 
     // MARK: What changes the state from outside
 
-    func storeChanged(_ observation: StoreObservation) {
+    func storeChanged(_ new: StoreState) async {
         let before = state.view
+        let observation = StoreObservation(new)
         state.store = observation
         if let view = state.view, view.config != before?.config { take(view.config?.value) }
+        if let view = state.view { await parts.server.know(members: view.upstreams) }
         if wakes(from: before, to: observation) { bell.ring() }
     }
 
@@ -76,7 +78,8 @@ public actor Agent {
             || view.members.map(\.name) != before.members.map(\.name)
     }
 
-    func leaseChanged(_ observation: LeaseObservation) async {
+    func leaseChanged(_ new: LeaseState) async {
+        let observation = LeaseObservation(new)
         let hadLease = state.lease != .none
         state.lease = observation
         if case .held(_, let deadline) = observation {
@@ -104,9 +107,11 @@ public actor Agent {
         guard reading.configuration != dynamic else { return }
         dynamic = reading.configuration
         state.settings = coreSettings()
-        let lease = parts.lease
-        let ttl = dynamic.ttl
-        Task { await lease.setTTL(ttl) }
+        let (lease, store, new) = (parts.lease, parts.store, dynamic)
+        Task {
+            await lease.setTTL(new.ttl)
+            await store.setTimes(loopWait: new.loopWait, retryTimeout: new.retryTimeout)
+        }
     }
 
     func coreSettings() -> CoreSettings {
@@ -114,8 +119,8 @@ public actor Agent {
         return CoreSettings(
             ttl: dynamic.ttl, loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout,
             maximumLagOnFailover: dynamic.maximumLagOnFailover, primaryStartTimeout: dynamic.primaryStartTimeout,
-            isPaused: dynamic.isPaused, failsafeMode: dynamic.failsafeMode, checkTimeline: dynamic.checkTimeline,
-            usePgRewind: dynamic.usePgRewind, mayLead: mayLead, failoverPriority: priority)
+            isPaused: dynamic.pause, failsafeMode: dynamic.failsafeMode, checkTimeline: dynamic.checkTimeline,
+            usePgRewind: dynamic.postgresql.usePgRewind ?? configuration.postgresql.usePgRewind ?? true, mayLead: mayLead, failoverPriority: priority)
     }
 
     // MARK: The loop

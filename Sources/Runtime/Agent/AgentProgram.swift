@@ -19,7 +19,7 @@ public enum AgentProgram {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let clock = BootClock()
         let now: @Sendable () -> BootInstant = { clock.now }
-        let parts = try await parts(configuration, group: group, now: now, log: log)
+        let parts = try parts(configuration, group: group, clock: clock, log: log)
         let agent = Agent(configuration: configuration, parts: parts, log: log)
         let api = APIServer(controller: agent, now: now, log: log)
         let service = ServiceManager(path: getenv("NOTIFY_SOCKET").map { String(cString: $0) })
@@ -32,9 +32,9 @@ public enum AgentProgram {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await parts.store.run() }
             tasks.addTask { await parts.lease.run() }
-            tasks.addTask { for await observation in parts.store.observations { await agent.storeChanged(observation) } }
-            tasks.addTask { for await observation in parts.lease.observations { await agent.leaseChanged(observation) } }
-            tasks.addTask { for await _ in parts.server.deaths { await agent.postmasterDied() } }
+            tasks.addTask { for await new in await parts.store.states() { await agent.storeChanged(new) } }
+            tasks.addTask { for await new in await parts.lease.states() { await agent.leaseChanged(new) } }
+            tasks.addTask { for await _ in parts.server.postmasterExits { await agent.postmasterDied() } }
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
             tasks.addTask { await Signals.watch { await agent.end($0) } reload: { await agent.ring() } }
             await agent.decisionLoop(publish: { api.publish($0) }, ready: { service.ready($0) })
@@ -46,18 +46,17 @@ public enum AgentProgram {
     }
 
     private static func parts(
-        _ configuration: AgentConfiguration, group: any EventLoopGroup, now: @escaping @Sendable () -> BootInstant,
-        log: Logger
-    ) async throws -> Agent.Parts {
+        _ configuration: AgentConfiguration, group: any EventLoopGroup, clock: BootClock, log: Logger
+    ) throws -> Agent.Parts {
         let etcd = try etcdConfiguration(configuration)
         let runtime = configuration.runtimeDirectory
         let ttl = DynamicConfiguration().ttl
         return Agent.Parts(
-            server: LocalServer(try serverSettings(configuration), log: log),
+            server: LocalServer(try ServerSettings(configuration), log: log),
             store: ClusterStore(
                 client: try EtcdClient(etcd, group: group), namespace: configuration.namespace,
-                scope: configuration.scope, member: configuration.name, now: now, log: log),
-            lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, now: now, log: log),
+                scope: configuration.scope, member: configuration.name, clock: clock, log: log),
+            lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, clock: clock, log: log),
             guardian: GuardClient(socket: "\(runtime)/guard.sock"),
             guardProgram: .init(path: configuration.guardPath, logFile: "\(runtime)/guard.log"),
             peers: PeerPolling(client: APIClient(group: group), deadline: .milliseconds(700)))
@@ -70,7 +69,7 @@ public enum AgentProgram {
                 authorityFile: etcd.caFile, certificateFile: etcd.certificateFile, keyFile: etcd.keyFile)
             : nil
         let credentials = try etcd.login.map { login in
-            EtcdConfiguration.Credentials(name: login.username, password: try login.password?.read() ?? "")
+            EtcdConfiguration.Credentials(name: login.username, password: try login.password?.secret() ?? "")
         }
         return EtcdConfiguration(
             endpoints: etcd.endpoints.map { .init(host: $0.host, port: $0.port) }, tls: tls, credentials: credentials)

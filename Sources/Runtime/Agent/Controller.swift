@@ -21,7 +21,7 @@ extension Agent: APIController {
             guard let wish = state.view?.failover, !wish.isEmpty else {
                 return .text("no switchover is scheduled", status: 404)
             }
-            await attempt("deleting the switchover") { try await self.parts.store.clearFailover() }
+            await attempt("deleting the switchover") { _ = try await self.parts.store.clearFailover() }
             return .text("scheduled switchover deleted", status: 200)
         case .patchConfig(let patch): return await patchConfig(patch)
         case .failsafe(let leader, let apiURL): return acceptFailsafe(leader: leader, apiURL: apiURL)
@@ -33,21 +33,16 @@ extension Agent: APIController {
 
     private func handOver(from leader: String?, to candidate: String?, verb: String, done: String) async -> APIResponse {
         let before = state.view?.leader?.name
-        do {
-            guard try await parts.store.setFailover(leader: leader, candidate: candidate) else {
-                return .text("failed to write failover key into DCS", status: 503)
-            }
-        } catch {
+        guard case .done(let asked)? = try? await parts.store.setFailover(leader: leader, candidate: candidate) else {
             return .text("failed to write failover key into DCS", status: 503)
         }
         bell.ring()
         let limit = clock.now + max(.seconds(10), dynamic.loopWait) * 2
-        for await view in parts.store.views(until: limit) {
+        for await view in parts.store.views(until: limit) where view.revision >= asked.revision {
             if let now = view.leader?.name, now != before {
-                if candidate == nil || candidate == now {
-                    return .text("Successfully \(done) to \"\(now)\"", status: 200)
-                }
-                return .text("\(done.prefix(1).uppercased())\(done.dropFirst()) to \"\(now)\" instead of \"\(candidate ?? "")\"", status: 200)
+                return candidate == nil || candidate == now
+                    ? .text("Successfully \(done) to \"\(now)\"", status: 200)
+                    : .text("\(done) to \"\(now)\" instead of \"\(candidate ?? "")\"", status: 200)
             }
             if view.leader?.name == before, view.failover?.isEmpty ?? true {
                 return .text("\(verb) failed", status: 503)
@@ -60,10 +55,12 @@ extension Agent: APIController {
         guard let config = state.view?.config else { return .empty(status: 503) }
         let merged = config.value.merging(patch)
         do {
-            guard try await parts.store.writeConfig(merged, expecting: config.modRevision) else {
+            switch try await parts.store.writeConfig(merged, expecting: config.modRevision) {
+            case .done: return .json(merged)
+            case .compareFailed:
                 return .text("the configuration was changed by another; read it again", status: 409)
+            case .ambiguous(let reason): return .text("the store did not confirm: \(reason)", status: 503)
             }
-            return .json(merged)
         } catch {
             return .text("the store did not take the configuration: \(error)", status: 503)
         }

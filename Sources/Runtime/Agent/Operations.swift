@@ -41,31 +41,60 @@ extension Agent {
     private func carryOut(_ operation: Operation) async throws {
         let server = parts.server
         switch operation {
-        case .start(let mode): try await server.start(mode)
+        case .start(let mode): try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout)
         case .stop(let mode): try await stop(mode)
         case .promote: try await promote()
         case .demote(let mode): try await demote(mode)
-        case .rewind(let upstream): try await server.rewind(from: upstream)
-        case .clone(let upstream): try await server.clone(from: upstream)
+        case .rewind(let upstream): try await rewind(from: upstream)
+        case .clone(let upstream): try await clone(from: upstream)
         }
     }
 
     private func stop(_ mode: StopMode) async throws {
-        try await parts.server.stop(mode)
+        try await parts.server.stop(mode, by: clock.now + stopLimit(mode))
         await disarmGuard()
+    }
+
+    /// For work whose length nobody can promise: checkpoints, pg_rewind.
+    static let longWork = Duration.seconds(3600)
+
+    /// A fast stop writes a checkpoint and sends the rest of the log; an immediate one only ends processes.
+    private func stopLimit(_ mode: StopMode) -> Duration {
+        switch mode {
+        case .fast: max(dynamic.primaryStopTimeout, .seconds(300))
+        case .immediate: .seconds(10)
+        }
+    }
+
+    private func rewind(from upstream: Upstream) async throws {
+        let server = parts.server
+        if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
+        log.notice("pg_rewind: \(outcome)")
+        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
+    }
+
+    private func clone(from upstream: Upstream) async throws {
+        let server = parts.server
+        if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let log = log
+        try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
+            log.info("base backup from \(upstream.name): \(progress)")
+        }
+        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
     }
 
     private func promote() async throws {
         // The lock is ours before this is decided: the guard watches the server from its first write on.
         if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
-        try await parts.server.promote()
+        try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
         bell.ring()
         await attempt("writing the history of timelines") { try await self.writeHistory() }
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
-            await self.attempt("the first checkpoint") { try await server.checkpoint() }
+            await self.attempt("the first checkpoint") { try await server.checkpoint(by: self.clock.now + Self.longWork) }
             self.checkpointDone()
         }
     }
@@ -83,7 +112,7 @@ extension Agent {
             try await stop(.fast)
         case .switchover(let candidate):
             log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
-            await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint() }
+            await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint(by: self.clock.now + Self.longWork) }
             // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock then.
             try await stop(.fast)
         }
@@ -105,17 +134,17 @@ extension Agent {
 
     /// `history`: the server's own timeline history, with names and times kept from the store where they match.
     private func writeHistory() async throws {
-        let switches = try await parts.server.timelineHistory()
+        let switches = try await parts.server.ownHistory()
         let known = state.view?.history ?? []
         let entries = switches.enumerated().map { index, point in
-            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.lsn }
+            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.end }
             let isLast = index == switches.count - 1
             return HistoryEntry(
-                timeline: point.timeline, lsn: point.lsn, reason: point.reason,
+                timeline: point.timeline, lsn: point.end, reason: point.reason,
                 timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
                 newLeader: old?.newLeader ?? (isLast ? me : nil))
         }
-        try await parts.store.writeHistory(entries)
+        _ = try await parts.store.writeHistory(entries)
     }
 
     // MARK: Leaving
@@ -131,7 +160,7 @@ extension Agent {
             let held = state.holdsLock(as: me)
             await attempt("stopping PostgreSQL") { try await self.stop(.fast) }
             if held {
-                let end = try? await parts.server.shutdownLocation()
+                let end = try? await parts.server.controlData(by: clock.now + .seconds(5)).checkpoint
                 await releaseLock(finalLSN: end)
             }
             state.server = await parts.server.observe()

@@ -12,7 +12,7 @@ import Timekeeping
 extension Agent {
     /// Tells the store and the API what the last cycle saw.
     func report(publish: @Sendable (APISnapshot) -> Void) async {
-        let details = await parts.server.details()
+        let details = await parts.server.details(by: clock.now + .seconds(2))
         publish(snapshot(details))
         guard case .connected = state.store else { return }
         await touchMember()
@@ -24,19 +24,19 @@ extension Agent {
     func touchMember() async {
         guard case .held(let id, _) = state.lease else { return }
         let member = member()
-        await attempt("writing the member key") { try await self.parts.store.touchMember(member, lease: id) }
+        await attempt("writing the member key") { _ = try await self.parts.store.touchMember(member, lease: id) }
     }
 
     private func publishStatus(_ server: ServerObservation.Running, _ details: ServerDetails) async {
         var slots = details.slots
         slots[slotName(forMember: me)] = server.lsn
         let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: state.view?.status.retainSlots ?? [])
-        await attempt("writing status") { try await self.parts.store.writeStatus(status) }
+        await attempt("writing status") { _ = try await self.parts.store.writeStatus(status) }
         guard dynamic.failsafeMode else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
         let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
         if failsafe != state.view?.failsafe {
-            await attempt("writing failsafe") { try await self.parts.store.writeFailsafe(failsafe) }
+            await attempt("writing failsafe") { _ = try await self.parts.store.writeFailsafe(failsafe) }
         }
     }
 
@@ -48,7 +48,7 @@ extension Agent {
             apiURL: "http://\(configuration.restapi.connectAddress)/patroni", state: memberState, role: memberRole,
             version: AgentVersion.patroni)
         member.tags = configuration.tags
-        member.pause = dynamic.isPaused
+        member.pause = dynamic.pause
         if memberRole == .primary, state.checkpointAfterPromotePending { member.checkpointAfterPromote = false }
         if case .running(let server) = state.server.process {
             member.xlogLocation = server.lsn
@@ -118,7 +118,7 @@ extension Agent {
             snapshot.clusterConfirmed = confirmed
             snapshot.storeLastSeen = WallClock.seconds()
         }
-        snapshot.isPaused = dynamic.isPaused
+        snapshot.isPaused = dynamic.pause
         snapshot.maximumLagOnFailover = dynamic.maximumLagOnFailover
         snapshot.ttl = dynamic.ttl
         snapshot.lastCycle = clock.now
