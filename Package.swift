@@ -120,5 +120,7 @@ let package = Package(
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
         tests("SSH", ["SSH", "Shell"]),
+        // Real hosts; the programs are run as an operator runs them.
+        tests("Lab", ["JSON"]),
     ]
 )
