@@ -130,13 +130,33 @@ struct Hosts {
         return "\(try #require(revision, "etcdctl's answer has no revision"))"
     }
 
-    /// Files of a host that changed since `touch /run/marker`; without those that the running servers write.
-    func changedFiles(_ host: String) async throws -> [String] {
+    /// What a person would call the state of a server: settings, rules, roles, databases and slots, as one hash.
+    func serverState(_ host: String) async throws -> String {
         try await shell(host, """
-            find /etc /usr /opt /root /home /srv /tmp /var -xdev -type f -newer /run/marker \
-              -not -path '/var/log/*' -not -path '/var/lib/etcd/*' -not -path '/var/lib/systemd/*' \
-              -not -path '/var/lib/postgresql/15/main/base/*' -not -path '/var/lib/postgresql/15/main/pg_*' \
-              -not -path '/var/lib/postgresql/15/main/global/*'
-            """).split(separator: "\n").map(String.init)
+            runuser -u postgres -- psql -XAtq <<'END' | sha256sum
+            select name, setting, pending_restart from pg_settings where name not like 'transaction%' order by 1;
+            select line_number, type, database, user_name, address, auth_method from pg_hba_file_rules;
+            select rolname, rolsuper, rolreplication, rolpassword from pg_authid order by 1;
+            select datname from pg_database order by 1;
+            select slot_name from pg_replication_slots;
+            END
+            """)
+    }
+
+    /// Marks the present for `changedFiles`.
+    func markTime() throws {
+        try Data().write(to: directory.appendingPathComponent("marker"))
+    }
+
+    /// Files of a host that were written since `markTime`, without those that its running servers write by
+    /// themselves. The upper directory of its root holds exactly what the host has ever changed.
+    func changedFiles(_ host: String) async throws -> [String] {
+        let upper = directory.appendingPathComponent("\(host)/upper").path
+        let servers = ["var/log/*", "var/lib/etcd/*", "var/lib/systemd/*", "var/lib/postgresql/15/main/*"]
+        let found = try await Program.run(
+            ["find", upper, "-newer", directory.appendingPathComponent("marker").path, "-type", "f"]
+                + servers.flatMap { ["-not", "-path", "\(upper)/\($0)"] })
+        guard found.status == 0 else { throw Failed(description: "find: \(found.output)") }
+        return found.output.split(separator: "\n").map { String($0.dropFirst(upper.count)) }
     }
 }
