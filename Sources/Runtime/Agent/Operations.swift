@@ -78,9 +78,10 @@ extension Agent {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
         let log = log
-        try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
+        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
             log.info("base backup from \(upstream.name): \(progress)")
         }
+        for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
         try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
     }
 
