@@ -104,5 +104,8 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("Timekeeping", ["Timekeeping"]),
+        tests("Cluster", ["Cluster"]),
+        tests("HACore", ["HACore"], exclude: ["Scenarios"]),
     ]
 )

@@ -13,9 +13,9 @@ enum FollowingRules {
             { s, _ in Outcome(reason: "\(s.leaderName) leads and has not said yet where it can be reached") }),
         Rule(
             91, "follow.unreadable", .following,
-            when: "another member leads, the server is stopped, and the data directory cannot be read",
+            when: "another member leads and the data directory cannot be read",
             then: "nothing: a directory that cannot be read is never replaced",
-            { $0.leaderIsAnother && $0.isStopped && $0.dataIsUnreadable },
+            { $0.leaderIsAnother && $0.dataIsUnreadable },
             { s, _ in
                 guard case .unreadable(let why) = s.o.server.storage else { return Outcome(reason: "unreadable") }
                 return Outcome(reason: "the data directory cannot be read (\(why)); put it right by hand")
@@ -96,7 +96,7 @@ enum FollowingRules {
             }),
         Rule(
             102, "follow.primary-elsewhere", .following,
-            when: "another member leads and the server is a primary that may not be judged",
+            when: "another member leads and the server is a primary whose system identifier is not known",
             then: "leave it alone",
             { $0.leaderIsAnother },
             { s, _ in Outcome(reason: "\(s.leaderName) leads; this server is left alone") }),

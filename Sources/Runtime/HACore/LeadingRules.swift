@@ -133,7 +133,7 @@ enum LeadingRules {
             }),
         Rule(
             76, "promote.unproven", .leading,
-            when: "we hold the lock, the server is a standby, and its system identifier cannot be compared",
+            when: "we hold the lock, the server is a standby, and its system identifier is not known",
             then: "give the lock back: no standby promotes without that",
             { $0.iHoldTheLock && $0.iAmStandby },
             { s, memory in
