@@ -46,16 +46,17 @@ enum FollowingRules {
             when: "another member leads, this server has diverged from it, and pg_rewind can bring it back",
             then: "rewind it to the leader",
             { $0.leaderIsAnother && $0.divergence.isDiverged && $0.mayRewind },
-            { s, _ in begin(s, "diverged: \(s.divergence.text); rewinding to \(s.leaderName)") { .rewind(from: $0) } }),
+            { s, _ in
+                begin(s, "diverged: \(s.divergence.text); rewinding to \(s.leaderName)") { .rewind(from: $0) }
+            }),
         Rule(
             96, "return.clone-aside", .following,
             when: "another member leads, this server has diverged from it, and pg_rewind cannot bring it back",
             then: "copy the leader into a new directory; the old one is moved aside, not removed",
             { $0.leaderIsAnother && $0.divergence.isDiverged },
             { s, _ in
-                begin(s, "diverged: \(s.divergence.text); \(s.whyNoRewind): copying \(s.leaderName), old data kept aside") {
-                    .clone(from: $0)
-                }
+                let why = "diverged: \(s.divergence.text); \(s.whyNoRewind)"
+                return begin(s, "\(why): copying \(s.leaderName), old data kept aside") { .clone(from: $0) }
             }),
         Rule(
             97, "return.rewind-unproven", .following,

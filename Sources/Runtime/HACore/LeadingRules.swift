@@ -140,7 +140,7 @@ enum LeadingRules {
                 memory.releasedLock = s.leader?.createRevision
                 memory.abstainUntil = s.now + s.settings.ttl
                 return Outcome(
-                    .releaseLock(finalLSN: nil), reason: "the system identifier cannot be compared with the scope's: giving the lock back")
+                    .releaseLock(finalLSN: nil), reason: "the system identifier is not known: giving the lock back")
             }),
     ]
 }

@@ -140,7 +140,9 @@ enum RaceRules {
             then: "take the lock; the promotion follows when it is ours",
             { $0.isLeaderless && $0.iAmStandby },
             { s, _ in
-                Outcome(.acquireLock, reason: "nobody leads and nobody is ahead of \(s.standby?.lsn ?? .zero): taking the lock")
+                let position = s.standby?.lsn ?? .zero
+                return Outcome(
+                    .acquireLock, reason: "nobody leads and nobody is ahead of \(position): taking the lock")
             }),
     ]
 
