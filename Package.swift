@@ -106,6 +106,6 @@ let package = Package(
         tests("PostgresModel", ["PostgresModel"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
-        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
     ]
 )
