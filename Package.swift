@@ -123,5 +123,6 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
     ]
 )
