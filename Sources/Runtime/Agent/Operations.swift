@@ -71,7 +71,6 @@ extension Agent {
         if case .stopped = state.server.process {} else { try await stop(.fast) }
         let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
         log.notice("pg_rewind: \(outcome)")
-        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
     }
 
     private func clone(from upstream: Upstream) async throws {
@@ -82,7 +81,6 @@ extension Agent {
             log.info("base backup from \(upstream.name): \(progress)")
         }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
-        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
     }
 
     private func promote() async throws {
