@@ -44,7 +44,8 @@ extension LocalServer {
         _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
         let patience = min(deadline, clock.now + .seconds(5))
         while true {
-            let now = try await query(Self.upstreamSettingSQL, by: deadline)
+            // A little longer than the patience, so that the reason is told and not the statement's deadline.
+            let now = try await query(Self.upstreamSettingSQL, by: patience + .seconds(1))
             if now.value("setting") == wanted { return .reloaded }
             guard clock.now < patience else {
                 let file = now.value("sourcefile") ?? "another source"

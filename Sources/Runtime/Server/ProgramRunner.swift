@@ -27,6 +27,17 @@ struct ProgramRunner: Sendable {
         ["LC_ALL": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": user?.home ?? "/"]
     }
 
+    /// Becomes the user by setpriv (util-linux), which execs the program and keeps the environment. Not by the
+    /// spawning library's user option: it calls glibc's setgroups after a raw clone3, and that waits for ever for
+    /// threads the child does not have.
+    private var prefix: [String] {
+        guard let user else { return [] }
+        let groups = user.groups.map(String.init).joined(separator: ",")
+        return [
+            "/usr/bin/setpriv", "--reuid=\(user.uid)", "--regid=\(user.gid)", "--groups=\(groups)", "--",
+        ]
+    }
+
     /// - Parameters:
     ///   - environment: added to the clean one; may hold secrets.
     ///   - progress: sees each piece of output as it comes.
@@ -51,17 +62,13 @@ struct ProgramRunner: Sendable {
         _ progress: (@Sendable (String) -> Void)?
     ) async throws -> Output {
         var options = PlatformOptions()
-        if let user {
-            options.userID = user.uid
-            options.groupID = user.gid
-            options.supplementaryGroups = user.groups
-        }
         options.createSession = true
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
+        let command = prefix + [path] + arguments
         let variables = Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         let result = try await Subprocess.run(
-            .path(FilePath(path)), arguments: Arguments(arguments), environment: .custom(variables),
+            .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())), environment: .custom(variables),
             workingDirectory: "/", platformOptions: options, input: .none, output: .sequence,
             error: .combinedWithOutput
         ) { execution in
