@@ -78,7 +78,10 @@ struct GuardedPostgres {
         }
         _ = try run(
             "psql",
-            ["-h", root, "-U", "postgres", "-c", "do $$ begin loop perform sum(i) from generate_series(1, 10000) i; end loop; end $$"]
+            [
+                "-h", root, "-U", "postgres", "-c",
+                "do $$ begin loop perform sum(i) from generate_series(1, 10000) i; end loop; end $$",
+            ]
         )
         try await eventually {
             ProcessTable.now().children(of: postmaster.pid).contains { child in

@@ -36,9 +36,8 @@ extension LocalServer {
     @discardableResult
     public func follow(_ upstream: Upstream, by deadline: BootInstant) async throws -> FollowOutcome {
         let wanted = connectionInfo(to: upstream, application: settings.name).description
-        if try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline).scalar == wanted {
-            return .unchanged
-        }
+        let present = try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline)
+        if present.scalar == wanted { return .unchanged }
         try writeInclude(for: upstream)
         guard let connection, await connection.serverVersion >= 130_000 else { return .restartNeeded }
         _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)

@@ -41,7 +41,7 @@ struct ProgramRunner: Sendable {
     /// - Parameters:
     ///   - environment: added to the clean one; may hold secrets.
     ///   - progress: sees each piece of output as it comes.
-    /// - Throws: `ServerError` when it cannot be started or does not end in time (then it is ended: SIGTERM, SIGKILL).
+    /// - Throws: `ServerError` when it cannot be started, or does not end in time (then SIGTERM and SIGKILL end it).
     func run(
         _ path: String, _ arguments: [String], environment extra: [String: String] = [:], by deadline: BootInstant,
         progress: (@Sendable (String) -> Void)? = nil
