@@ -68,9 +68,9 @@ struct ProgramRunner: Sendable {
         let variables = Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         let result = try await Subprocess.run(
-            .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())), environment: .custom(variables),
-            workingDirectory: "/", platformOptions: options, input: .none, output: .sequence,
-            error: .combinedWithOutput
+            .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
+            environment: .custom(variables), workingDirectory: "/", platformOptions: options, input: .none,
+            output: .sequence, error: .combinedWithOutput
         ) { execution in
             var bytes: [UInt8] = []
             for try await piece in execution.standardOutput {
