@@ -56,6 +56,9 @@ public struct Planner: Sendable {
                 }
             if name == .verify { required += steps.filter { $0.kind.name == .streaming }.map(\.id) }
             if name == .secrets, isReplica { required.append(PlannedStep.id(host: primary, name: .secrets)) }
+            if case .hba(let change) = step.kind {
+                required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
+            }
             if name == .slot { required = [PlannedStep.id(host: primary, name: .agent)].filter(ids.contains) }
             step.prerequisites = required.reduce(into: []) { unique, id in if !unique.contains(id) { unique.append(id) } }
             return step
