@@ -62,7 +62,7 @@ let package = Package(
         // inventory -> facts -> findings -> plan -> steps
         module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
-        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "Shell"]),
+        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
@@ -80,10 +80,12 @@ let package = Package(
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
-            "Kernel", "PostgresClient", "PostgresModel", "Configuration", "HACore", log,
+            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
-        module("Store", "Sources/Runtime/Store", ["Etcd", "Cluster", "Timekeeping", "Kernel", log]),
+        module("Store", "Sources/Runtime/Store", [
+            "Etcd", "Cluster", "JSON", "PostgresModel", "Timekeeping", "Kernel", log,
+        ]),
         module("API", "Sources/Runtime/API", nio + [
             "PostgresModel", "Timekeeping", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             "JSON", "Cluster", log,
@@ -91,15 +93,16 @@ let package = Package(
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
         module("Agent", "Sources/Runtime/Agent", [
-            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", log,
-        ]),
+            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", "Etcd", "JSON", "PostgresModel", "Cluster",
+            "Timekeeping", log,
+        ] + nio),
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
-            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH",
+            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
-        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent"], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent", "Configuration", "Kernel", log], swiftSettings: strict),
         .executableTarget(name: "pgadopt-guard", dependencies: ["Guard"], swiftSettings: strict),
 
         tests("JSON", ["JSON"]),
@@ -107,6 +110,8 @@ let package = Package(
         tests("PostgresModel", ["PostgresModel"]),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
+        tests("Server", ["Server", "HACore", "Kernel", "PostgresClient", "PostgresModel", "Timekeeping", log]),
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
@@ -114,5 +119,9 @@ let package = Package(
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        module("EtcdFixture", "Tests/EtcdFixture"),
+        tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
+        tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
+        tests("SSH", ["SSH", "Shell"]),
     ]
 )

@@ -94,7 +94,8 @@ func checkAcrossClusters(_ clusters: [(YAMLMapping.Entry, ClusterSpec)], _ repor
             let restPlace = Place(address: host.address.lowercased(), port: cluster.replicas.restPort)
             if let other = rest[restPlace], !other.hasPrefix(cluster.name + "/") {
                 report.error(
-                    "the agents of '\(me)' and '\(other)' would both listen at \(restPlace)", at: position, allowed: "another 'rest_port' in one of the clusters")
+                    "the agents of '\(me)' and '\(other)' would both listen at \(restPlace)", at: position,
+                    allowed: "another 'rest_port' in one of the clusters")
             }
             rest[restPlace] = me
             guard let port = host.postgres.merged(over: cluster.postgres).port else { continue }

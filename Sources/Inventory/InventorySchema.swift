@@ -25,7 +25,8 @@ public enum InventorySchema {
         KeySpec("tls", .section(tls), "PEM files; given: etcd is spoken to over TLS"),
         KeySpec("username", .text, example: "pgadopt", "etcd's user, when etcd asks for one"),
         KeySpec("password_file", .text, example: "etcd.password", "File whose first line is that user's password"),
-        KeySpec("password_env", .variable, example: "ETCD_PASSWORD", "Environment variable that holds it, instead of a file"),
+        KeySpec("password_env", .variable, example: "ETCD_PASSWORD",
+            "Environment variable that holds it, instead of a file"),
     ])
 
     public static let tls = Schema("tls", refused: secrets, [
@@ -56,7 +57,8 @@ public enum InventorySchema {
         KeySpec("port", .port, default: "22", "Port of sshd"),
         KeySpec("identity_file", .text, example: "~/.ssh/id_ed25519", "Private key"),
         KeySpec("passphrase_file", .text, example: "ssh.passphrase", "File whose first line is the key's passphrase"),
-        KeySpec("passphrase_env", .variable, example: "SSH_PASSPHRASE", "Environment variable that holds it, instead of a file"),
+        KeySpec("passphrase_env", .variable, example: "SSH_PASSPHRASE",
+            "Environment variable that holds it, instead of a file"),
         KeySpec("use_agent", .bool, default: "true", "Ask the ssh-agent for keys"),
         KeySpec("known_hosts_file", .text, default: "~/.ssh/known_hosts", "Where the hosts' keys must be known"),
         KeySpec("jump", .jump, example: "admin@bastion:22", "Go through this host"),

@@ -1,3 +1,4 @@
+import PostgresModel
 import YAML
 
 /// What names, addresses and paths of the inventory may look like.
@@ -18,8 +19,8 @@ extension ValueType {
     static let endpoint = ValueType.checked(allowed: "host:port, such as 10.0.0.1:2379") { endpointVerdict($0) }
 
     static let address = ValueType.checked(allowed: "an address or a DNS name") { text in
-        if isHost(text) { return .good }
-        if let (host, _) = splitHostPort(text) { return .bad("is '\(text.excerpt)'", suggestion: host) }
+        if HostPort.isHost(text) { return .good }
+        if let place = HostPort(text) { return .bad("is '\(text.excerpt)'", suggestion: place.host) }
         return .bad("is '\(text.excerpt)'")
     }
 
@@ -28,7 +29,7 @@ extension ValueType {
         guard let target = parts.last, parts.count <= 2, parts.count == 1 || isUserName(parts[0]) else {
             return .bad("is '\(text.excerpt)'")
         }
-        return isHost(target) || splitHostPort(target) != nil ? .good : .bad("is '\(text.excerpt)'")
+        return HostPort.isHost(target) || HostPort(target) != nil ? .good : .bad("is '\(text.excerpt)'")
     }
 
     static let absolutePath = ValueType.checked(allowed: "an absolute path on the host") { text in
@@ -80,40 +81,14 @@ private func isUserName(_ text: String) -> Bool {
     return first != UInt8(ascii: "-") && text.utf8.allSatisfy { isNameByte($0) || "\\$".utf8.contains($0) }
 }
 
-/// A DNS name, an alias, an IPv4 or an unbracketed IPv6 address.
-func isHost(_ text: String) -> Bool {
-    guard let first = text.utf8.first, text.utf8.count <= 253 else { return false }
-    if text.utf8.lazy.filter({ $0 == UInt8(ascii: ":") }).count >= 2 {
-        // An IPv6 address, perhaps with a zone; the resolver has the last word.
-        let parts = text.split(separator: "%", maxSplits: 1)
-        return parts.first?.utf8.allSatisfy { hexDigitsColonDot.contains($0) } ?? false
-    }
-    return first != UInt8(ascii: "-") && first != UInt8(ascii: ".") && text.utf8.allSatisfy(isNameByte)
-}
-
-private let hexDigitsColonDot = Set("0123456789abcdefABCDEF:.".utf8)
-
-/// `host:port` and `[address]:port`.
-func splitHostPort(_ text: String) -> (host: String, port: Int)? {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]) else { return nil }
-    guard (1...65535).contains(port) else { return nil }
-    var host = String(text[..<colon])
-    if host.hasPrefix("["), host.hasSuffix("]") {
-        host = String(host.dropFirst().dropLast())
-    } else if host.contains(":") {
-        return nil
-    }
-    return isHost(host) ? (host, port) : nil
-}
-
 private func endpointVerdict(_ text: String) -> TextVerdict {
-    if splitHostPort(text) != nil { return .good }
+    if HostPort(text) != nil { return .good }
     for scheme in ["https://", "http://"] where text.hasPrefix(scheme) {
         let rest = text.dropFirst(scheme.count).prefix { $0 != "/" }
         let tls = scheme == "https://" ? "; TLS is chosen by the 'tls' section" : ""
         return .bad("has a scheme\(tls)", suggestion: String(rest.excerptText))
     }
-    if isHost(text) {
+    if HostPort.isHost(text) {
         let host = text.contains(":") ? "[\(text)]" : text
         return .bad("has no port", suggestion: host + ":2379")
     }

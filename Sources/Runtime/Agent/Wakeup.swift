@@ -1,3 +1,4 @@
+import Kernel
 import Timekeeping
 
 /// The agent's doorbell: any number of rings between two looks count as one.
@@ -9,12 +10,10 @@ struct Wakeup: Sendable {
 
     func ring() { continuation.yield() }
 
-    /// Waits for a ring, or until `limit` has passed on the clock.
-    ///
-    /// One waiter at a time: the decision loop.
-    func wait<C: Clock>(atMost limit: Duration, clock: C) async where C.Duration == Duration {
+    /// Waits for a ring, or until the moment on the clock. One waiter at a time: the decision loop.
+    func wait(until moment: BootInstant, clock: some BootTimeClock) async {
         let timer = Task { [continuation] in
-            if (try? await clock.sleep(for: limit)) != nil { continuation.yield() }
+            if (try? await clock.sleep(until: moment, tolerance: nil)) != nil { continuation.yield() }
         }
         defer { timer.cancel() }
         var rings = stream.makeAsyncIterator()

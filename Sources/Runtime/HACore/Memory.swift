@@ -2,17 +2,73 @@ import PostgresModel
 import Timekeeping
 
 /// What the core keeps from one decision to the next. Part of the decision, so that `decide` stays pure.
+/// An agent that restarts begins with an empty memory; nothing that protects data rests on it alone.
 public struct Memory: Equatable, Sendable {
+    /// How often an operation of one kind has failed in a row.
+    public struct Failure: Equatable, Sendable {
+        public var count: Int
+        public var at: BootInstant
+        public var message: String
+
+        public init(count: Int, at: BootInstant, message: String) {
+            self.count = count
+            self.at = at
+            self.message = message
+        }
+
+        /// 1, 2, 4, ... up to 60 seconds after the last failure the same may be tried again.
+        public var retryAt: BootInstant { at + .seconds(min(60, 1 << min(max(count - 1, 0), 6))) }
+    }
+
     /// The leader last seen in the store, for "the leader changed" and for the former leader in a race.
     public var lastLeader: String?
     /// The furthest position the leader published in `status`.
     public var lastOptime: LSN?
     /// When the store was first seen without a leader; nil while there is one.
     public var leaderlessSince: BootInstant?
+    /// The lock was ours when last seen, and the server may still be writable under it.
+    public var leads: Bool
+    /// Since when we hold the lock while the server is not up; nil otherwise.
+    public var leaderDownSince: BootInstant?
+    /// The server was stopped because it did not answer: give the lock away rather than start it again.
+    public var givesUp: Bool
+    /// Stay out of the race until then, having just given the lock back.
+    public var abstainUntil: BootInstant?
+    /// Create revision of the leader key that we gave back: a view that still shows it is late.
+    public var releasedLock: Int64?
+    public var failures: [OperationKind: Failure]
 
-    public init(lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil) {
+    public init(
+        lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
+        leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
+        releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:]
+    ) {
         self.lastLeader = lastLeader
         self.lastOptime = lastOptime
         self.leaderlessSince = leaderlessSince
+        self.leads = leads
+        self.leaderDownSince = leaderDownSince
+        self.givesUp = givesUp
+        self.abstainUntil = abstainUntil
+        self.releasedLock = releasedLock
+        self.failures = failures
+    }
+}
+
+/// Operations of one kind share their count of failures.
+public enum OperationKind: String, CaseIterable, Hashable, Sendable {
+    case start, stop, promote, demote, rewind, clone
+}
+
+extension Operation {
+    public var kind: OperationKind {
+        switch self {
+        case .start: .start
+        case .stop: .stop
+        case .promote: .promote
+        case .demote: .demote
+        case .rewind: .rewind
+        case .clone: .clone
+        }
     }
 }

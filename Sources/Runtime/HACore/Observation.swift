@@ -107,6 +107,8 @@ public struct ServerObservation: Equatable, Sendable {
     /// What a running server answers.
     public struct Running: Equatable, Sendable {
         public var isInRecovery: Bool
+        /// Nil when not known for certain. A standby's is the wal receiver's or IDENTIFY_SYSTEM's, never
+        /// pg_controldata's, which lags until the next restartpoint and would make a sound standby look diverged.
         public var timeline: Timeline?
         /// Primary: flushed. Standby: the furthest of received and replayed.
         public var lsn: LSN
@@ -156,7 +158,7 @@ public struct ServerObservation: Equatable, Sendable {
 
 /// The server a standby streams from.
 public struct Upstream: Hashable, Sendable {
-    /// The member's name; also chooses the slot.
+    /// The member's name. The slot on it is named after this standby, not after the upstream.
     public var name: String
     public var host: String
     public var port: Int
@@ -178,7 +180,8 @@ public enum StoreObservation: Equatable, Sendable {
     case unreachable(since: BootInstant, last: ClusterView?)
 }
 
-/// This member's lease.
+/// This member's lease. While the store is out of reach it stays `held` with its last deadline; `none` means that
+/// the store has said that it is gone, or that none was granted yet.
 public enum LeaseObservation: Equatable, Sendable {
     case none
     /// `deadline` = send time of the last confirmed keepalive + ttl - margin: until then nobody else can lead.
@@ -189,7 +192,8 @@ public enum LeaseObservation: Equatable, Sendable {
 public struct PeerObservation: Equatable, Sendable {
     /// When the last round was asked for, nil if never.
     public var askedAt: BootInstant?
-    /// True when the round is over: every peer answered or ran into its deadline.
+    /// True when the round is over: every peer answered or ran into its deadline. Until then a peer without an
+    /// answer may still give one.
     public var isComplete: Bool
     public var reports: [PeerReport]
 
@@ -235,19 +239,22 @@ public enum OperationObservation: Equatable, Sendable {
     case finished(Operation, OperationResult)
 }
 
-/// Work that takes longer than a decision may.
+/// Work that takes longer than a decision may. Each stops the server first where it must be down, and leaves it
+/// stopped unless it says otherwise; the next decision goes on from there.
 public enum Operation: Equatable, Sendable {
     case start(StartMode)
     case stop(StopMode)
     case promote
     case demote(DemoteMode)
+    /// pg_rewind; afterwards there is a standby signal file.
     case rewind(from: Upstream)
+    /// A base backup into a fresh directory; what was there is moved aside. Afterwards there is a standby signal file.
     case clone(from: Upstream)
 }
 
 public enum StartMode: Equatable, Sendable {
     case primary
-    /// Nil: recovery without an upstream.
+    /// Nil: the upstream stays as it is configured, if one is (nobody leads).
     case standby(Upstream?)
 }
 
@@ -256,7 +263,8 @@ public enum StopMode: String, Equatable, Sendable { case fast, immediate }
 public enum DemoteMode: Equatable, Sendable {
     /// The lock is gone or cannot be kept: stop at once.
     case immediate
-    /// A switchover: checkpoint, fast stop, hand the lock over when the candidate has everything.
+    /// A switchover: checkpoint, then fast stop, which waits until the streaming standbys have everything. The
+    /// lock is handed over by the next decision.
     case switchover(candidate: String?)
     /// The store is out of reach: fast stop before the lease ends, keep the directory as it is.
     case offline

@@ -1,0 +1,83 @@
+import PostgresModel
+
+/// What lies where the plan wants a data directory (or, on the primary, where it is).
+public struct TargetFacts: Codable, Equatable, Sendable {
+    public enum Content: String, Codable, Sendable { case absent, empty, dataDirectory, otherFiles, unreadable }
+
+    public var path: String
+    public var content: Content
+    /// If there is a data directory: its identity.
+    public var control: ControlFacts?
+    /// PG_VERSION's text, if there is one.
+    public var version: String?
+    public var owner: String?
+    public var freeSpace: ByteCount?
+    public var filesystem: String?
+    /// Free space of the file system of pg_wal, where it is another one.
+    public var walFreeSpace: ByteCount?
+    /// The same question for each tablespace location of the primary.
+    public var tablespaces: [TargetFacts]
+
+    public init(
+        path: String, content: Content, control: ControlFacts? = nil, version: String? = nil, owner: String? = nil,
+        freeSpace: ByteCount? = nil, filesystem: String? = nil, walFreeSpace: ByteCount? = nil,
+        tablespaces: [TargetFacts] = []
+    ) {
+        self.path = path
+        self.content = content
+        self.control = control
+        self.version = version
+        self.owner = owner
+        self.freeSpace = freeSpace
+        self.filesystem = filesystem
+        self.walFreeSpace = walFreeSpace
+        self.tablespaces = tablespaces
+    }
+}
+
+/// Another program that manages PostgreSQL's availability or its processes.
+public struct RivalFacts: Codable, Equatable, Sendable {
+    public var name: String
+    public var isRunning: Bool
+    /// How it was noticed: a process, a unit, a package.
+    public var evidence: String
+
+    public init(name: String, isRunning: Bool, evidence: String) {
+        self.name = name
+        self.isRunning = isRunning
+        self.evidence = evidence
+    }
+}
+
+/// An agent of ours that runs on the host.
+public struct AgentFacts: Codable, Equatable, Sendable {
+    public var processID: Int
+    /// The unit its cgroup names, if any.
+    public var unit: String?
+    public var commandLine: [String]
+
+    public init(processID: Int, unit: String? = nil, commandLine: [String] = []) {
+        self.processID = processID
+        self.unit = unit
+        self.commandLine = commandLine
+    }
+}
+
+/// The outcome of one TCP connection attempt from a host, with a limit of three seconds.
+public struct ReachFacts: Codable, Equatable, Sendable {
+    /// `refused`: the address answered that nothing listens there. `unknown`: the host has no tool to try with.
+    public enum Outcome: String, Codable, Sendable { case open, refused, timeout, unreachable, noSuchName, unknown }
+
+    public var host: String
+    public var port: Int
+    public var outcome: Outcome
+    /// What the attempt said, for people.
+    public var detail: String
+
+    public init(host: String, port: Int, outcome: Outcome, detail: String = "") {
+        self.host = host
+        self.port = port
+        self.outcome = outcome
+        self.detail = detail
+    }
+}

@@ -1,0 +1,87 @@
+import Facts
+import Shell
+
+/// What to look for on one host.
+public struct SurveyRequest: Equatable, Sendable {
+    /// One address and TCP port that this host must be able to connect to.
+    public struct Endpoint: Hashable, Sendable {
+        public var host: String
+        /// 1...65535
+        public var port: Int
+
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    /// The operating system's user that owns the data.
+    public var osUser: String
+    /// The data directory the plan will use; nil: that of the running server, if one runs.
+    public var targetDirectory: String?
+    /// Tablespace locations that the plan will use.
+    public var tablespaces: [String]
+    /// A bin directory to look in besides the usual places.
+    public var binDirectory: String?
+    public var mayUseSudo: Bool
+    public var reach: [Endpoint]
+    /// The limit of the whole call. SQL is limited to 90 seconds inside it.
+    public var deadline: Duration
+
+    public init(
+        osUser: String = "postgres", targetDirectory: String? = nil, tablespaces: [String] = [],
+        binDirectory: String? = nil, mayUseSudo: Bool = true, reach: [Endpoint] = [], deadline: Duration = .seconds(150)
+    ) {
+        self.osUser = osUser
+        self.targetDirectory = targetDirectory
+        self.tablespaces = tablespaces
+        self.binDirectory = binDirectory
+        self.mayUseSudo = mayUseSudo
+        self.reach = reach
+        self.deadline = deadline
+    }
+
+    /// The words after `/bin/sh -s --`.
+    var arguments: [String] {
+        var words = ["--user", osUser, "--sudo", mayUseSudo ? "yes" : "no"]
+        if let binDirectory { words += ["--bin", binDirectory] }
+        if let targetDirectory { words += ["--target", targetDirectory] }
+        for path in tablespaces { words += ["--tablespace", path] }
+        for endpoint in reach { words += ["--reach", "\(endpoint.host) \(endpoint.port)"] }
+        return words
+    }
+}
+
+/// The read-only survey of one host: one command, nothing left behind.
+public enum HostSurvey {
+    /// Runs the script on a host and decodes its answer.
+    ///
+    /// - Throws: ``SurveyError`` when the answer is missing or not whole, and whatever the shell throws when the
+    ///   host cannot be reached. A server that does not answer is not an error: it is in the facts' `problems`.
+    public static func run(
+        shell: any RemoteShell, request: SurveyRequest, clock: WallClock = .system
+    ) async throws -> HostFacts {
+        let command = commandLine(["/bin/sh", "-s", "--"] + request.arguments)
+        let before = clock.secondsSince1970()
+        let result = try await shell.run(
+            command, as: .login, standardInput: Array(SurveyScript.text.utf8), deadline: request.deadline)
+        let after = clock.secondsSince1970()
+        guard result.succeeded else {
+            throw SurveyError(
+                .commandFailed, host: shell.hostName,
+                "the survey ended with code \(result.status): \(result.errorOutput.trimmed)")
+        }
+        let records = try SurveyRecord.parse(result.standardOutput, host: shell.hostName)
+        var builder = HostFactsBuilder(host: shell.hostName, records: records)
+        var facts = try builder.build()
+        if let host = builder.hostClock {
+            // The host's first reading was taken after the call began and its last before the call ended, so the
+            // true offset lies between these two. The middle is the best guess, half the width the doubt.
+            let atMost = host.begin - before
+            let atLeast = host.end - after
+            facts.system.clockOffsetSeconds = (atMost + atLeast) / 2
+            facts.system.clockUncertaintySeconds = max(0, (atMost - atLeast) / 2)
+        }
+        return facts
+    }
+}

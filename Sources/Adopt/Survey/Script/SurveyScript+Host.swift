@@ -1,0 +1,91 @@
+extension SurveyScript {
+    /// What lies where data directories and tablespaces will be, and the space below them.
+    static let targets = #"""
+        survey_targets() {
+            while [ $# -gt 1 ]; do
+                case $1 in
+                    --target) one_target target "$2" ;;
+                    --tablespace) one_target tablespace "$2" ;;
+                esac
+                shift 2
+            done
+            for pid in $postmasters; do one_target live "$(asroot readlink "/proc/$pid/cwd")"; done
+        }
+        one_target() { # KIND PATH
+            content=absent; control=; version=
+            if asroot test -d "$2"; then
+                if asroot test -e "$2/PG_VERSION"; then
+                    content=dataDirectory
+                    version=$(asroot head -n 1 -- "$2/PG_VERSION")
+                    for d in "$bindir" "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin"; do
+                        if [ -z "$control" ]; then control=$(control_data "$d" "$2"); fi
+                    done
+                elif ! said=$(asroot ls -A -- "$2"); then content=unreadable
+                elif [ -z "$said" ]; then content=empty
+                else content=otherFiles; fi
+            elif asroot test -e "$2" || asroot test -L "$2"; then content=otherFiles; fi
+            near=$2
+            while [ -n "$near" ] && ! asroot test -d "$near"; do near=${near%/*}; done
+            near=${near:-/}
+            wal=
+            if asroot test -d "$2/pg_wal"; then wal=$(asroot df -Pk -- "$2/pg_wal"); fi
+            rec target kind "$1" path "$2" content "$content" version "$version" control "$control" \
+                owner "$(asroot stat -L -c '%U %a' -- "$2")" df "$(asroot df -Pk -- "$near")" \
+                filesystem "$(asroot stat -f -c %T -- "$near")" inodes "$(asroot df -Pi -- "$near")" waldf "$wal"
+        }
+        """#
+
+    /// Ports, other managers of availability, our own agents, and connections to the other hosts.
+    static let network = #"""
+        survey_rivals() {
+            rec ports listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }')"
+            own=$(readlink /proc/self/ns/pid)
+            for p in /proc/[0-9]*; do
+                comm=
+                { read -r comm < "$p/comm"; } 2>/dev/null
+                case $comm in
+                    patroni|patroni*|repmgrd|pg_autoctl|stolon-*|pacemakerd|corosync|keepalived|efm|heartbeat|pgconsul|pgadopt-agent) ;;
+                    python*|java)
+                        words=$(tr '\000' ' ' < "$p/cmdline" 2>/dev/null)
+                        case $words in
+                            *patroni*) comm=patroni ;;
+                            *pgconsul*) comm=pgconsul ;;
+                            *com.enterprisedb.efm*) comm=efm ;;
+                            *) continue ;;
+                        esac ;;
+                    *) continue ;;
+                esac
+                if [ "$(asroot readlink "$p/ns/pid")" != "$own" ]; then continue; fi
+                if [ "$comm" = pgadopt-agent ]; then
+                    rec agent pid "${p#/proc/}" cgroup "$(cat "$p/cgroup")" cmdline "$(asroot cat "$p/cmdline" | tr '\000' '\037')"
+                else rec rival name "$comm" running yes evidence "process ${p#/proc/}"; fi
+            done
+            if [ -d /run/systemd/system ]; then
+                rec units text "$($t10 systemctl list-unit-files --type=service --no-legend --no-pager |
+                    grep -E '^(patroni|repmgr|pgautofailover|pg_autoctl|stolon|pacemaker|corosync|keepalived|edb-efm|efm|heartbeat|pgconsul|drbd|pgadopt)' )"
+            fi
+        }
+        # A line of output shorter than a pipe's buffer is written whole, so the probes can run side by side.
+        survey_network() {
+            said=$(
+                while [ $# -gt 1 ]; do
+                    if [ "$1" = --reach ]; then probe "${2% *}" "${2##* }" & fi
+                    shift 2
+                done
+                wait
+            )
+            if [ -n "$said" ]; then printf '%s\n' "$said"; fi
+        }
+        probe() { # HOST PORT
+            if have bash && [ -n "$t5" ]; then
+                way=bash; said=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1); code=$?
+            elif have nc; then way=nc; said=$($t5 nc -z -w 3 "$1" "$2" 2>&1); code=$?
+            elif have python3; then
+                way=python3
+                said=$(python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)' "$1" "$2" 2>&1)
+                code=$?
+            else way=none; code=0; said=; fi
+            printf '%s' "$(rec reach host "$1" port "$2" way $way code $code said "$(printf %s "$said" | tail -n 1)")$nl"
+        }
+        """#
+}

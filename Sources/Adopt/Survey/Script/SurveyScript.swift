@@ -1,0 +1,139 @@
+/// The POSIX shell script that surveys one host.
+///
+/// It is sent on standard input of `/bin/sh -s`, reads, writes nothing, and prints between two marker lines a
+/// JSON array of flat records `{"is": KIND, KEY: VALUE, ...}`. A value is a JSON string when it consists of
+/// harmless characters and `{"hex": "..."}` otherwise, so that no file, database or setting name can break the
+/// document, and no byte of it is lost. The last record is `end`: a document without it is not whole.
+/// The script stays dumb on purpose: what commands print is carried as text and read in Swift, under test.
+enum SurveyScript {
+    static let beginMarker = "pgadopt-survey-begin"
+    static let endMarker = "pgadopt-survey-end"
+
+    static var text: String {
+        [foundations, accounts, system, installations, servers, files, sql, targets, network, main]
+            .joined(separator: "\n")
+    }
+
+    /// Records, and the escape that survives any bytes.
+    static let foundations = #"""
+        set -u
+        LC_ALL=C; export LC_ALL
+        PATH=$PATH:/usr/sbin:/sbin:/usr/local/bin; export PATH
+        unset PGDATABASE PGHOST PGPORT PGUSER PGSERVICE PGSERVICEFILE PGPASSFILE PGOPTIONS PGSSLMODE PSQLRC CDPATH
+        unset PGAPPNAME PGCLIENTENCODING PGDATESTYLE PGTZ PGCONNECT_TIMEOUT PGTARGETSESSIONATTRS PSQL_HISTORY
+        cd / || exit 1
+        nl='
+        '
+        have() { command -v "$1" >/dev/null 2>&1; }
+        hex() { od -An -v -tx1 | tr -d ' \n'; }
+        str() {
+            case $1 in
+                *[!A-Za-z0-9_./:=@,+\ -]*) printf '{"hex":"'; printf %s "$1" | hex; printf '"}' ;;
+                *) printf '"%s"' "$1" ;;
+            esac
+        }
+        # rec KIND KEY VALUE ...: one record; rec_open leaves it open for values that arrive on a pipe.
+        rec_open() {
+            printf '{"is":"%s"' "$1"; shift
+            while [ $# -gt 1 ]; do printf ',"%s":' "$1"; str "$2"; shift 2; done
+        }
+        rec_close() { printf '},\n'; }
+        rec() { rec_open "$@"; rec_close; }
+        problem() { rec problem text "$1"; }
+        # Time limits for commands that may hang, empty where the host has no timeout program: $t10 COMMAND...
+        t5=; t10=; t90=
+        if have timeout && timeout 1 true 2>/dev/null; then t5='timeout 5'; t10='timeout 10'; t90='timeout 90'; fi
+        now() { date +%s.%N; }
+        """#
+
+    /// Becoming root and the PostgreSQL user.
+    static let accounts = #"""
+        uid=$(id -u)
+        use_sudo=yes
+        can_root=no
+        find_accounts() {
+            if [ "$uid" = 0 ]; then can_root=yes; return; fi
+            if [ "$use_sudo" = no ]; then problem 'the inventory says sudo: never and the login user is not root'; return; fi
+            if ! have sudo; then problem 'sudo is not installed and the login user is not root'; return; fi
+            if said=$($t10 sudo -n true 2>&1); then can_root=yes
+            else problem "sudo -n true: $said"; fi
+        }
+        asroot() {
+            if [ "$uid" = 0 ]; then "$@"
+            elif [ $can_root = yes ]; then sudo -n "$@"
+            else "$@"; fi
+        }
+        # as USER COMMAND...
+        as() {
+            user=$1; shift
+            if [ "$(id -un)" = "$user" ]; then "$@"
+            elif [ "$uid" != 0 ]; then
+                if [ "$use_sudo" = no ]; then return 126; fi
+                sudo -n -u "$user" "$@"
+            elif have runuser; then runuser -u "$user" -- "$@"
+            elif have sudo; then sudo -n -u "$user" "$@"
+            else su -s /bin/sh -c 'exec "$0" "$@"' -- "$user" "$@"; fi
+        }
+        """#
+
+    static let system = #"""
+        survey_system() {
+            can_pg=no
+            if id "$osuser" >/dev/null 2>&1; then
+                pguid=$(id -u "$osuser")
+                if as "$osuser" true >/dev/null 2>&1; then can_pg=yes; fi
+            else pguid=none; fi
+            init=$(cat /proc/1/comm 2>/dev/null)
+            if [ -d /run/systemd/system ]; then init=systemd; fi
+            sync=; virt=
+            if [ "$init" = systemd ]; then
+                sync=$($t5 timedatectl show -p NTPSynchronized --value 2>/dev/null)
+                virt=$($t5 systemd-detect-virt -c 2>/dev/null)
+            fi
+            if [ "$sync" != yes ] && have chronyc; then
+                case $($t5 chronyc -n tracking 2>/dev/null) in *'Leap status'*': Normal'*) sync=yes ;; esac
+            fi
+            libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 2 | tr '\n' ' ')
+            rec system hostname "$(uname -n)" machineID "$(cat /etc/machine-id 2>/dev/null)" \
+                architecture "$(uname -m)" kernel "$(uname -r)" \
+                osRelease "$(cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null)" \
+                libc "$libc" locales "$(locale -a 2>/dev/null)" \
+                cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)" \
+                memoryKB "$(awk '$1=="MemTotal:"{print $2}' /proc/meminfo 2>/dev/null)" \
+                synchronised "$sync" container "$virt" loginUser "$(id -un)" canBecomeRoot $can_root \
+                canBecomePostgres $can_pg postgresUID "$pguid" init "$init"
+        }
+        """#
+
+    static let main = #"""
+        survey() {
+            osuser=postgres; target=; bindir=; parallel=
+            printf '[\n'
+            rec begin clock "$(now)"
+            set_scalars "$@"
+            find_accounts
+            survey_system
+            find_servers
+            survey_installations
+            survey_servers
+            survey_targets "$@"
+            survey_rivals
+            survey_network "$@"
+            printf '{"is":"end","clock":"%s"}\n]\n' "$(now)"
+        }
+        set_scalars() {
+            while [ $# -gt 1 ]; do
+                case $1 in
+                    --user) osuser=$2 ;;
+                    --bin) bindir=$2 ;;
+                    --sudo) use_sudo=$2 ;;
+                esac
+                shift 2
+            done
+        }
+        printf '\npgadopt-survey-begin\n'
+        survey "$@" </dev/null 2>/dev/null
+        printf 'pgadopt-survey-end\n'
+        exit 0
+        """#
+}

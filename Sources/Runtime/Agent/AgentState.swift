@@ -1,0 +1,37 @@
+import Cluster
+import Configuration
+import HACore
+import Timekeeping
+
+/// What the agent knows between two decisions. The decision loop is its only owner.
+struct AgentState {
+    var memory = Memory()
+    var store: StoreObservation = .unknown
+    var lease: LeaseObservation = .none
+    var server = ServerObservation(storage: .empty, process: .stopped)
+    var peers = PeerObservation()
+    var operation: OperationObservation = .idle
+    var guardian: GuardObservation = .absent
+    var settings = CoreSettings()
+    /// The last decision, for the log (a reason is logged when it changes) and for the API.
+    var decision: Decision?
+    /// A promotion whose first checkpoint is not done: pg_rewind against us must wait for it.
+    var checkpointAfterPromotePending = false
+
+    /// The store's last view, however old.
+    var view: ClusterView? {
+        switch store {
+        case .unknown: nil
+        case .connected(let view, _): view
+        case .unreachable(_, let last): last
+        }
+    }
+
+    /// The lock is ours in a current view, under the lease we hold now.
+    func holdsLock(as me: String) -> Bool {
+        guard case .connected(let view, _) = store, case .held(let id, _) = lease, let key = view.leader else {
+            return false
+        }
+        return key.name == me && key.lease == id
+    }
+}

@@ -1,0 +1,119 @@
+import Cluster
+import Configuration
+import Glibc
+import HACore
+import Kernel
+import PostgresModel
+import Server
+import Store
+
+// From the words of the parts to the words of the core.
+
+extension StoreObservation {
+    init(_ state: StoreState) {
+        switch state {
+        case .unknown: self = .unknown
+        case .connected(let view, let confirmed): self = .connected(view, confirmed: confirmed)
+        case .unreachable(let since, let last, _): self = .unreachable(since: since, last: last)
+        // A store that went back in time is no store: nothing is decided on it until a person has looked.
+        case .regressed(let last, _): self = .unreachable(since: .init(nanoseconds: 0), last: last)
+        }
+    }
+}
+
+extension LeaseObservation {
+    init(_ state: LeaseState) {
+        switch state {
+        case .none: self = .none
+        case .held(let id, let deadline): self = .held(id: id, deadline: deadline)
+        }
+    }
+}
+
+extension ClusterView {
+    /// The members' PostgreSQL addresses, as they publish them.
+    var upstreams: [Upstream] {
+        members.compactMap { member in
+            guard let address = member.address else { return nil }
+            return Upstream(name: member.name, host: address.host, port: address.port)
+        }
+    }
+}
+
+extension Credential {
+    /// The secret itself; a file's first line.
+    /// - Throws: when the file cannot be read; the error names the file, never its content.
+    func secret() throws -> String {
+        switch self {
+        case .inline(let text): return text
+        case .file(let path):
+            return String(try readSmallText(path).prefix { !$0.isNewline })
+        }
+    }
+}
+
+extension AgentConfiguration {
+    var runtimeDirectory: String { pgadopt.runtimeDirectory ?? "/run/pgadopt/\(scope)" }
+    var stateDirectory: String { pgadopt.stateDirectory ?? "/var/lib/pgadopt/\(scope)" }
+
+    /// Default: beside the agent's own program.
+    var guardPath: String {
+        if let path = pgadopt.guardProgram { return path }
+        let own = linkTarget("/proc/self/exe") ?? "/usr/lib/pgadopt/bin/pgadopt-agent"
+        return own.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/pgadopt-guard"
+    }
+}
+
+extension ServerSettings {
+    /// - Throws: ConfigurationError or an unreadable password file.
+    init(_ configuration: AgentConfiguration) throws {
+        let postgres = configuration.postgresql
+        let state = configuration.stateDirectory
+        func login(_ login: Configuration.Login?, default user: String) throws -> ServerSettings.Login {
+            .init(user: login?.username ?? user, password: try login?.password?.secret())
+        }
+        let superuser = try login(postgres.superuser, default: "postgres")
+        let replication = try login(postgres.replication, default: "pgadopt_replication")
+        let rewind = try postgres.rewind.map { try login($0, default: "pgadopt_rewind") } ?? superuser
+        let scope = configuration.scope
+        let member = configuration.name
+        let parameters = postgres.parameters
+        let directory = postgres.dataDirectory
+        self.init(
+            name: member, dataDirectory: directory, binDirectory: postgres.binDirectory ?? "/usr/bin",
+            configFile: configuration.pgadopt.configFile,
+            includeFile: configuration.pgadopt.includeFile ?? "\(directory)/pgadopt.conf",
+            host: postgres.socketDirectory, port: postgres.listen.port, database: postgres.database ?? "postgres",
+            superuser: superuser, replication: replication, rewind: rewind,
+            passFile: postgres.pgpass ?? "\(state)/pgpass", stateDirectory: state,
+            logFile: "\(state)/postgresql.log"
+        ) { recovery in
+            let standby = recovery.primaryConnInfo.map { info in
+                ManagedConfiguration.Standby(
+                    primaryConnInfo: ConnectionInfo(text: info), primarySlotName: recovery.primarySlotName)
+            }
+            let file = ManagedConfiguration(scope: scope, member: member, parameters: parameters, standby: standby)
+            // Parameters were checked when the configuration was read; what cannot be written is left out.
+            return (try? file.render()) ?? ""
+        }
+    }
+}
+
+extension AgentConfiguration.Postgres {
+    /// Debian's socket directory where it exists, PostgreSQL's own default otherwise.
+    var socketDirectory: String {
+        if let setting = parameters["unix_socket_directories"]?.split(separator: ",").first {
+            return setting.drop { $0 == " " }.description
+        }
+        return access("/var/run/postgresql", F_OK) == 0 ? "/var/run/postgresql" : "/tmp"
+    }
+}
+
+extension ConnectionInfo {
+    /// Nil when the text is not of libpq's keyword form.
+    init?(text: String) {
+        guard let string = ConnectionString(parsing: text) else { return nil }
+        self.init()
+        for (keyword, value) in string.settings { self[keyword] = value }
+    }
+}

@@ -1,0 +1,170 @@
+import Cluster
+import HACore
+import JSON
+import Kernel
+import PostgresModel
+import Server
+import Store
+import Timekeeping
+
+/// The one long task at a time: start, stop, promote, demote, rewind, clone.
+extension Agent {
+    func begin(_ operation: Operation) {
+        guard case .idle = state.operation else {
+            // The core never asks for two; if it did, the first goes on.
+            return log.error("'\(operation)' was asked for while another operation runs; it is not begun")
+        }
+        log.notice("begin: \(describe(operation))")
+        state.operation = .running(operation, since: clock.now)
+        running = Task {
+            let result: OperationResult
+            do {
+                try await self.carryOut(operation)
+                result = .done
+            } catch {
+                result = .failed("\(error)")
+            }
+            self.finished(operation, result)
+        }
+    }
+
+    private func finished(_ operation: Operation, _ result: OperationResult) {
+        switch result {
+        case .done: log.notice("done: \(describe(operation))")
+        case .failed(let reason): log.error("failed: \(describe(operation)): \(reason)")
+        }
+        state.operation = .finished(operation, result)
+        running = nil
+        bell.ring()
+    }
+
+    private func carryOut(_ operation: Operation) async throws {
+        let server = parts.server
+        switch operation {
+        case .start(let mode): try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout)
+        case .stop(let mode): try await stop(mode)
+        case .promote: try await promote()
+        case .demote(let mode): try await demote(mode)
+        case .rewind(let upstream): try await rewind(from: upstream)
+        case .clone(let upstream): try await clone(from: upstream)
+        }
+    }
+
+    private func stop(_ mode: StopMode) async throws {
+        try await parts.server.stop(mode, by: clock.now + stopLimit(mode))
+        await disarmGuard()
+    }
+
+    /// For work whose length nobody can promise: checkpoints, pg_rewind.
+    static let longWork = Duration.seconds(3600)
+
+    /// A fast stop writes a checkpoint and sends the rest of the log; an immediate one only ends processes.
+    private func stopLimit(_ mode: StopMode) -> Duration {
+        switch mode {
+        case .fast: max(dynamic.primaryStopTimeout, .seconds(300))
+        case .immediate: .seconds(10)
+        }
+    }
+
+    private func rewind(from upstream: Upstream) async throws {
+        let server = parts.server
+        if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
+        log.notice("pg_rewind: \(outcome)")
+        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
+    }
+
+    private func clone(from upstream: Upstream) async throws {
+        let server = parts.server
+        if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let log = log
+        try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
+            log.info("base backup from \(upstream.name): \(progress)")
+        }
+        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
+    }
+
+    private func promote() async throws {
+        // The lock is ours before this is decided: the guard watches the server from its first write on.
+        if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
+        try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
+        state.checkpointAfterPromotePending = true
+        bell.ring()
+        await attempt("writing the history of timelines") { try await self.writeHistory() }
+        let server = parts.server
+        Task {
+            // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
+            await self.attempt("the first checkpoint") { try await server.checkpoint(by: self.clock.now + Self.longWork) }
+            self.checkpointDone()
+        }
+    }
+
+    private func checkpointDone() {
+        state.checkpointAfterPromotePending = false
+        bell.ring()
+    }
+
+    private func demote(_ mode: DemoteMode) async throws {
+        switch mode {
+        case .immediate:
+            try await stop(.immediate)
+        case .offline:
+            try await stop(.fast)
+        case .switchover(let candidate):
+            log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
+            await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint(by: self.clock.now + Self.longWork) }
+            // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock then.
+            try await stop(.fast)
+        }
+    }
+
+    private func describe(_ operation: Operation) -> String {
+        switch operation {
+        case .start(.primary): "start as primary"
+        case .start(.standby(let upstream)): "start as standby of \(upstream?.name ?? "nobody")"
+        case .stop(let mode): "\(mode.rawValue) stop"
+        case .promote: "promotion"
+        case .demote(.immediate): "immediate demotion"
+        case .demote(.offline): "demotion while the store is out of reach"
+        case .demote(.switchover(let candidate)): "switchover to \(candidate ?? "the most advanced member")"
+        case .rewind(let upstream): "pg_rewind from \(upstream.name)"
+        case .clone(let upstream): "base backup from \(upstream.name)"
+        }
+    }
+
+    /// `history`: the server's own timeline history, with names and times kept from the store where they match.
+    private func writeHistory() async throws {
+        let switches = try await parts.server.ownHistory()
+        let known = state.view?.history ?? []
+        let entries = switches.enumerated().map { index, point in
+            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.end }
+            let isLast = index == switches.count - 1
+            return HistoryEntry(
+                timeline: point.timeline, lsn: point.end, reason: point.reason,
+                timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
+                newLeader: old?.newLeader ?? (isLast ? me : nil))
+        }
+        _ = try await parts.store.writeHistory(entries)
+    }
+
+    // MARK: Leaving
+
+    /// What is left to do when the loop has ended.
+    func leave(_ ending: Ending) async {
+        switch ending {
+        case .leave:
+            log.notice("the agent leaves; PostgreSQL and its guard stay for the next agent")
+        case .shutdown:
+            log.notice("the host goes down: stopping PostgreSQL in order")
+            running?.cancel()
+            let held = state.holdsLock(as: me)
+            await attempt("stopping PostgreSQL") { try await self.stop(.fast) }
+            if held {
+                let end = try? await parts.server.controlData(by: clock.now + .seconds(5)).checkpoint
+                await releaseLock(finalLSN: end)
+            }
+            state.server = await parts.server.observe()
+            await touchMember()
+        }
+    }
+}

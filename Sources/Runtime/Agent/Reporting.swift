@@ -1,0 +1,136 @@
+import API
+import Cluster
+import Configuration
+import HACore
+import JSON
+import PostgresModel
+import Server
+import Store
+import Timekeeping
+
+/// What the agent says of itself: the member key, `status`, and the API's snapshot.
+extension Agent {
+    /// Tells the store and the API what the last cycle saw.
+    func report(publish: @Sendable (APISnapshot) -> Void) async {
+        let details = await parts.server.details(by: clock.now + .seconds(2))
+        publish(snapshot(details))
+        guard case .connected = state.store else { return }
+        await touchMember()
+        if state.holdsLock(as: me), case .running(let server) = state.server.process, !server.isInRecovery {
+            await publishStatus(server, details)
+        }
+    }
+
+    func touchMember() async {
+        guard case .held(let id, _) = state.lease else { return }
+        let member = member()
+        await attempt("writing the member key") { _ = try await self.parts.store.touchMember(member, lease: id) }
+    }
+
+    private func publishStatus(_ server: ServerObservation.Running, _ details: ServerDetails) async {
+        var slots = details.slots
+        slots[slotName(forMember: me)] = server.lsn
+        let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: state.view?.status.retainSlots ?? [])
+        await attempt("writing status") { _ = try await self.parts.store.writeStatus(status) }
+        guard dynamic.failsafeMode else { return }
+        let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
+        let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
+        if failsafe != state.view?.failsafe {
+            await attempt("writing failsafe") { _ = try await self.parts.store.writeFailsafe(failsafe) }
+        }
+    }
+
+    /// Our member key.
+    private func member() -> Member {
+        let postgres = configuration.postgresql
+        var member = Member(
+            name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
+            apiURL: "http://\(configuration.restapi.connectAddress)/patroni", state: memberState, role: memberRole,
+            version: AgentVersion.patroni)
+        member.tags = configuration.tags
+        member.pause = dynamic.pause
+        if memberRole == .primary, state.checkpointAfterPromotePending { member.checkpointAfterPromote = false }
+        if case .running(let server) = state.server.process {
+            member.xlogLocation = server.lsn
+            member.timeline = server.timeline
+            if server.isInRecovery {
+                member.replayLSN = server.replayedLSN
+                member.receiveLSN = server.receivedLSN
+                member.replicationState = server.isStreaming ? "streaming" : nil
+            }
+        }
+        return member
+    }
+
+    private var memberState: MemberState {
+        if case .running(let operation, _) = state.operation {
+            switch operation {
+            case .start: return .starting
+            case .stop, .demote: return .stopping
+            case .clone: return .creatingReplica
+            case .promote, .rewind: break
+            }
+        }
+        switch state.server.process {
+        case .running: return .running
+        case .starting: return .starting
+        case .stopping: return .stopping
+        case .unresponsive: return .running
+        case .stopped: return state.server.crashedAt == nil ? .stopped : .crashed
+        }
+    }
+
+    private var memberRole: MemberRole {
+        switch state.server.process {
+        case .running(let server): return server.isInRecovery ? .replica : .primary
+        default:
+            switch state.server.storage {
+            case .empty, .unreadable: return .uninitialized
+            case .present(let directory):
+                return directory.hasStandbySignal || !state.holdsLock(as: me) ? .replica : .primary
+            }
+        }
+    }
+
+    private func snapshot(_ details: ServerDetails) -> APISnapshot {
+        var snapshot = APISnapshot(
+            scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
+        if state.holdsLock(as: me), case .held(_, let deadline) = state.lease { snapshot.leaderUntil = deadline }
+        if case .running(let server) = state.server.process {
+            snapshot.isRunningPrimary = !server.isInRecovery
+            snapshot.timeline = server.timeline
+            if server.isInRecovery {
+                snapshot.receivedLocation = server.receivedLSN ?? server.lsn
+                snapshot.replayedLocation = server.replayedLSN
+                snapshot.isReplayPaused = server.isReplayPaused
+                snapshot.replicationState = server.isStreaming ? "streaming" : nil
+            } else {
+                snapshot.location = server.lsn
+            }
+            snapshot.serverVersion = details.version
+            snapshot.postmasterStartTime = details.startTime
+            snapshot.replication = details.replication
+        }
+        if case .present(let directory) = state.server.storage { snapshot.systemIdentifier = directory.systemIdentifier }
+        snapshot.tags = configuration.tags
+        snapshot.cluster = state.view
+        if case .connected(_, let confirmed) = state.store {
+            snapshot.clusterConfirmed = confirmed
+            snapshot.storeLastSeen = WallClock.seconds()
+        }
+        snapshot.isPaused = dynamic.pause
+        snapshot.maximumLagOnFailover = dynamic.maximumLagOnFailover
+        snapshot.ttl = dynamic.ttl
+        snapshot.lastCycle = clock.now
+        snapshot.decision = state.decision.map { "\($0.rule): \($0.reason)" } ?? ""
+        return snapshot
+    }
+}
+
+/// Versions this agent reports.
+public enum AgentVersion {
+    /// Ours.
+    public static let own = "0.1.0"
+    /// The Patroni whose wire format is spoken; readers compare it (below 2.1 they expect other keys).
+    public static let patroni = "4.1.5"
+}

@@ -1,0 +1,32 @@
+import JSON
+import YAML
+
+extension YAMLValue {
+    /// The same value in JSON, keys in the same order.
+    var json: JSON {
+        switch self {
+        case .null: return .null
+        case .bool(let value): return .bool(value)
+        case .int(let value): return .int(Int64(value))
+        case .double(let value): return .double(value)
+        case .string(let value): return .string(value)
+        case .list(let items): return .array(items.map(\.json))
+        case .map(let fields):
+            var object = JSONObject()
+            for field in fields { object[field.key] = field.value.json }
+            return .object(object)
+        }
+    }
+
+    init(_ json: JSON) {
+        switch json {
+        case .null: self = .null
+        case .bool(let value): self = .bool(value)
+        case .int(let value): self = .int(Int(value))
+        case .double(let value): self = .double(value)
+        case .string(let value): self = .string(value)
+        case .array(let items): self = .list(items.map { YAMLValue($0) })
+        case .object(let object): self = .map(object.map { YAMLField($0.key, YAMLValue($0.value)) })
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Cluster
+import PostgresModel
+
+/// Whether this data directory can follow the leader by replaying the leader's log.
+enum Divergence: Equatable {
+    case none
+    /// It holds log that the leader's history does not have; the sentence says which.
+    case diverged(String)
+    /// Cannot be told from what is known.
+    case unproven(String)
+
+    var isDiverged: Bool { if case .diverged = self { true } else { false } }
+    var isUnproven: Bool { if case .unproven = self { true } else { false } }
+    var text: String {
+        switch self {
+        case .none: "this server's log is part of the leader's"
+        case .diverged(let why), .unproven(let why): why
+        }
+    }
+}
+
+extension Situation {
+    /// The leader's timeline: what it says as a primary, else what `history` says.
+    var leaderTimeline: Timeline? { (leaderIsPromoting ? nil : leaderMember?.timeline) ?? view?.timeline }
+
+    var divergence: Divergence {
+        if let standby {
+            // Streaming proves it: a wal sender refuses a position that is not in its own history.
+            if standby.isStreaming, standby.upstream?.name == leader?.name { return .none }
+            guard let timeline = standby.timeline else { return .unproven("this standby's timeline is not known") }
+            return divergence(timeline: timeline, position: standby.replayedLSN ?? standby.lsn)
+        }
+        guard isStopped, let data, !data.hasStandbySignal else { return .none }
+        return divergenceOfStoppedPrimary(data)
+    }
+
+    /// A position that is known exactly (a standby's), against the point where the leader's timeline left ours.
+    private func divergence(timeline: Timeline, position: LSN) -> Divergence {
+        guard let leaderTimeline else { return .unproven("the leader's timeline is not known yet") }
+        if timeline > leaderTimeline {
+            return .diverged("timeline \(timeline) here, only \(leaderTimeline) at \(leaderName)")
+        }
+        if timeline == leaderTimeline { return .none }
+        switch switchPoint(of: timeline, under: leaderTimeline) {
+        case .at(let point) where position > point:
+            return .diverged("position \(position) is past \(point), where timeline \(timeline) ended")
+        case .at: return .none
+        case .notInHistory:
+            return .diverged("timeline \(timeline) is not in the history of timeline \(leaderTimeline)")
+        case .unknown: return .unproven("history does not reach timeline \(leaderTimeline) yet")
+        }
+    }
+
+    /// A stopped former primary: after a clean stop the checkpoint record is the last of its log, so that the
+    /// leader has everything exactly when the switch point lies behind it. After a crash the end is unknown.
+    private func divergenceOfStoppedPrimary(_ data: ServerObservation.DataDirectory) -> Divergence {
+        guard let leaderTimeline else { return .unproven("the leader's timeline is not known yet") }
+        if data.timeline > leaderTimeline {
+            return .diverged("timeline \(data.timeline) here, only \(leaderTimeline) at \(leaderName)")
+        }
+        if data.timeline == leaderTimeline { return .none }
+        switch switchPoint(of: data.timeline, under: leaderTimeline) {
+        case .at(let point) where data.checkpoint >= point:
+            return .diverged("checkpoint \(data.checkpoint) is not before \(point), where timeline \(data.timeline) ended")
+        case .at(let point):
+            if data.clusterState == "shut down" { return .none }
+            return .unproven("it did not stop cleanly, and timeline \(data.timeline) ended at \(point)")
+        case .notInHistory:
+            return .diverged("timeline \(data.timeline) is not in the history of timeline \(leaderTimeline)")
+        case .unknown: return .unproven("history does not reach timeline \(leaderTimeline) yet")
+        }
+    }
+
+    private enum SwitchPoint { case at(LSN), notInHistory, unknown }
+
+    private func switchPoint(of timeline: Timeline, under leaderTimeline: Timeline) -> SwitchPoint {
+        let history = view?.history ?? []
+        if let entry = history.last(where: { $0.timeline == timeline }) { return .at(entry.lsn) }
+        guard let last = history.last, last.timeline.rawValue &+ 1 == leaderTimeline.rawValue else { return .unknown }
+        return .notInHistory
+    }
+
+    /// After two failures in a row a rewind is not tried again: a fresh copy is.
+    var mayRewind: Bool {
+        settings.usePgRewind && (data?.canRewind ?? false) && (failure(of: .rewind)?.count ?? 0) < 2
+    }
+
+    var whyNoRewind: String {
+        if let failure = failure(of: .rewind), failure.count >= 2 {
+            return "pg_rewind failed \(failure.count) times (\(failure.message))"
+        }
+        if !settings.usePgRewind { return "use_pg_rewind is off" }
+        return "neither checksums nor wal_log_hints are on"
+    }
+}

@@ -1,0 +1,78 @@
+import PostgresModel
+import Timekeeping
+
+/// We hold the lock and the server is stopped: hand over, give up, or start it again.
+enum LeaderDownRules {
+    static let all: [Rule] = [
+        Rule(
+            80, "down.hand-over", .leaderDown,
+            when: "we hold the lock, the server has stopped cleanly for a request, and a successor is there",
+            then: "give the lock to the successor with the position that it must have",
+            { s in
+                s.iHoldTheLock && s.isStopped && s.requestIsForMe && s.data?.clusterState == "shut down"
+                    && s.candidates.contains { s.request?.candidate == nil || s.request?.candidate == $0 }
+            },
+            { s, memory in
+                release(s, &memory, final: s.data?.checkpoint, "\(s.requestText): stopped, handing the lock over")
+            }),
+        Rule(
+            81, "down.no-data", .leaderDown,
+            when: "we hold the lock and the data directory is empty or cannot be read",
+            then: "give the lock back",
+            { $0.iHoldTheLock && $0.isStopped && ($0.dataIsEmpty || $0.dataIsUnreadable) },
+            { s, memory in
+                release(s, &memory, s.dataIsEmpty ? "the data directory is empty" : "the data directory cannot be read")
+            }),
+        Rule(
+            82, "down.gave-up", .leaderDown,
+            when: "we hold the lock, the server was stopped for not answering, and a member could lead",
+            then: "give the lock back",
+            { $0.iHoldTheLock && $0.isStopped && $0.memory.givesUp && !$0.candidates.isEmpty },
+            { s, memory in release(s, &memory, "the server did not answer and was stopped") }),
+        Rule(
+            83, "down.start-failed", .leaderDown,
+            when: "we hold the lock, the start has failed, and a member could lead",
+            then: "give the lock back",
+            { $0.iHoldTheLock && $0.isStopped && $0.failure(of: .start) != nil && !$0.candidates.isEmpty },
+            { s, memory in
+                release(s, &memory, "the server does not start (\(s.failure(of: .start)?.message ?? ""))")
+            }),
+        Rule(
+            84, "down.overdue", .leaderDown,
+            when: "we hold the lock, the server is down for longer than primary_start_timeout, and a member could lead",
+            then: "give the lock back",
+            { $0.iHoldTheLock && $0.isStopped && $0.startIsOverdue && !$0.candidates.isEmpty },
+            { s, memory in
+                release(s, &memory, "the server is down for more than \(s.settings.primaryStartTimeout.text)")
+            }),
+        Rule(
+            85, "down.restart-primary", .leaderDown,
+            when: "we hold the lock and the server is stopped as a primary",
+            then: "start it again in place, on its timeline",
+            { $0.iHoldTheLock && $0.isStopped && !$0.hasStandbySignal },
+            { s, _ in
+                let how = s.o.server.crashedAt != nil ? "crashed" : "is stopped"
+                return Outcome(
+                    .begin(.start(.primary)), reason: "the server \(how) and we hold the lock: starting it in place")
+            }),
+        Rule(
+            86, "down.restart-standby", .leaderDown,
+            when: "we hold the lock and the server is stopped as a standby",
+            then: "start it; it is promoted when it is up",
+            { $0.iHoldTheLock && $0.isStopped },
+            { _, _ in
+                Outcome(
+                    .begin(.start(.standby(nil))),
+                    reason: "we hold the lock and the server is a stopped standby: starting it to promote it")
+            }),
+    ]
+
+    private static func release(
+        _ s: Situation, _ memory: inout Memory, final: LSN? = nil, _ why: String
+    ) -> Outcome {
+        memory.releasedLock = s.leader?.createRevision
+        memory.givesUp = false
+        memory.leads = false
+        return Outcome(.releaseLock(finalLSN: final), reason: final == nil ? "\(why): giving the lock back" : why)
+    }
+}

@@ -1,0 +1,138 @@
+import Cluster
+import PostgresModel
+import Timekeeping
+
+/// What the peers' reports say about this member's right to the lock.
+enum RaceVerdict: Equatable {
+    /// No usable round of reports: ask.
+    case ask
+    /// Answers are missing that matter.
+    case awaiting([String])
+    case primaryAlive(String)
+    case behind(String, Timeline?, LSN)
+    /// Equal position, and that peer is preferred.
+    case lessPreferred(String, priority: Int)
+    case free
+}
+
+extension Situation {
+    /// Reports older than this say nothing about now.
+    static let reportLifetime: Duration = .seconds(3)
+    /// A round that ended in "no" is repeated after this.
+    static let askAgainAfter: Duration = .seconds(1)
+    /// The former leader's lease has expired before the lock could vanish, so that it cannot lead any more;
+    /// its answer is waited for only this long.
+    static let formerLeaderGrace: Duration = .milliseconds(500)
+
+    /// The members that can be asked.
+    var peersToAsk: [String] {
+        (view?.members ?? []).filter { $0.name != me && $0.apiURL != nil }.map(\.name)
+    }
+
+    /// When the present round was asked for, if it is still of use.
+    var usableRound: BootInstant? {
+        guard let asked = o.peers.askedAt, asked <= now, now - asked <= Self.reportLifetime else { return nil }
+        if let since = memory.leaderlessSince, asked < since { return nil }
+        return asked
+    }
+
+    func answer(of name: String) -> PeerReport.Answer? { o.peers.reports.first { $0.name == name }?.answer }
+
+    var raceVerdict: RaceVerdict {
+        if peersToAsk.isEmpty && o.peers.reports.isEmpty { return .free }
+        guard let asked = usableRound else { return .ask }
+        let answers = o.peers.reports.filter { $0.name != me }.compactMap { report in
+            report.answer.map { (name: report.name, answer: $0) }
+        }
+        if let alive = answers.first(where: \.answer.isPrimary) { return .primaryAlive(alive.name) }
+        if let no = refusal(by: answers) { return no }
+        if !o.peers.isComplete {
+            let missing = peersToAsk.filter { answer(of: $0) == nil }.filter {
+                $0 != memory.lastLeader || now - asked < Self.formerLeaderGrace
+            }
+            if !missing.isEmpty { return .awaiting(missing) }
+        }
+        return .free
+    }
+
+    private func refusal(by answers: [(name: String, answer: PeerReport.Answer)]) -> RaceVerdict? {
+        guard let standby else { return nil }
+        for (name, answer) in answers where answer.mayLead {
+            switch compare(answer, with: standby) {
+            case .ahead: return .behind(name, answer.timeline, answer.lsn)
+            case .equal where answer.failoverPriority > settings.failoverPriority && leaderlessFor < settings.ttl:
+                return .lessPreferred(name, priority: answer.failoverPriority)
+            case .equal, .behind: continue
+            }
+        }
+        return nil
+    }
+
+    private enum Place { case ahead, equal, behind }
+
+    /// Positions compare only on one timeline; a higher timeline is ahead whatever its position.
+    private func compare(_ answer: PeerReport.Answer, with standby: ServerObservation.Running) -> Place {
+        if settings.checkTimeline, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
+            return theirs > mine ? .ahead : .behind
+        }
+        if answer.lsn > standby.lsn { return .ahead }
+        return answer.lsn == standby.lsn ? .equal : .behind
+    }
+
+    /// Bytes behind the leader's last published position.
+    var lag: ByteCount { (lastOptime ?? .zero).bytes(ahead: standby?.lsn ?? .zero) }
+
+    var isBehindTimeline: Bool {
+        guard settings.checkTimeline, let cluster = view?.timeline, let mine = running?.timeline else { return false }
+        return mine < cluster
+    }
+
+    /// The request names me, and I am to have everything before I take the lock.
+    var iAmTheCandidate: Bool { request?.candidate == me && request?.scheduledAt == nil }
+    /// The request gives somebody else the first try.
+    var candidateIsAnother: String? {
+        guard let candidate = request?.candidate, candidate != me, request?.scheduledAt == nil else { return nil }
+        return candidate
+    }
+}
+
+// MARK: A leader that is asked to give way
+
+extension Situation {
+    enum Successor: Equatable {
+        case ask
+        case awaiting([String])
+        case found([String])
+        case none(String)
+    }
+
+    /// Who could take over now, by fresh reports: the named candidate, or anybody.
+    var successor: Successor {
+        guard let request, let primary else { return .none("there is no request") }
+        let wanted = request.candidate.map { name in peersToAsk.filter { $0 == name } } ?? peersToAsk
+        guard !wanted.isEmpty else {
+            return .none(request.candidate.map { "\($0) is not a member" } ?? "there is no other member")
+        }
+        guard usableRound != nil else { return .ask }
+        let judged = wanted.map { (name: $0, why: objection(to: $0, primary: primary)) }
+        let fit = judged.filter { $0.why == nil }.map(\.name)
+        if !fit.isEmpty { return .found(fit) }
+        let silent = wanted.filter { answer(of: $0) == nil }
+        if !o.peers.isComplete, !silent.isEmpty { return .awaiting(silent) }
+        return .none(judged.compactMap { entry in entry.why.map { "\(entry.name) \($0)" } }.joined(separator: "; "))
+    }
+
+    private func objection(to name: String, primary: ServerObservation.Running) -> String? {
+        guard let answer = answer(of: name) else { return "does not answer" }
+        if answer.isPrimary { return "runs as a primary" }
+        if !answer.mayLead { return "may not lead (nofailover)" }
+        if let theirs = answer.timeline, let mine = primary.timeline, settings.checkTimeline, theirs < mine {
+            return "is on timeline \(theirs), the leader on \(mine)"
+        }
+        let lag = primary.lsn.bytes(ahead: answer.lsn)
+        if lag > settings.maximumLagOnFailover {
+            return "is \(lag) behind, more than the \(settings.maximumLagOnFailover) allowed"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,199 @@
+import Cluster
+import PostgresModel
+import Timekeeping
+
+/// The facts that rules ask for, derived once from an observation. Rules hold no arithmetic of their own.
+struct Situation: Sendable {
+    let o: Observation
+    let memory: Memory
+
+    init(_ observation: Observation, memory: Memory) {
+        o = observation
+        self.memory = memory
+    }
+
+    var now: BootInstant { o.now }
+    var me: String { o.me }
+    var settings: CoreSettings { o.settings }
+    var isPaused: Bool { o.settings.isPaused }
+}
+
+// MARK: The store
+
+extension Situation {
+    enum Identity: Equatable {
+        /// `initialize` is missing, empty or no number: nobody has proven which server the scope is about.
+        case uninitialised
+        /// There is no data directory to compare.
+        case noData
+        case matches
+        case mismatch(store: SystemIdentifier, local: SystemIdentifier)
+    }
+
+    /// The view, only while the store answers.
+    var view: ClusterView? {
+        if case .connected(let view, _) = o.store { view } else { nil }
+    }
+
+    var storeIsUnreachable: Bool {
+        if case .unreachable = o.store { true } else { false }
+    }
+
+    /// The leader key, unless it is one that we have given back and a late view still shows.
+    var leader: LeaderKey? { view?.leader }
+    /// A leader key without a name or without a lease was not written by any member.
+    var leaderKeyIsSound: Bool { leader.map { !$0.name.isEmpty && $0.lease != 0 } ?? true }
+    var isLeaderless: Bool { view != nil && leader == nil }
+    var leaderIsAnother: Bool { leader.map { $0.name != me } ?? false }
+    var leaderIsMyName: Bool { leader?.name == me }
+    var lockWasReleased: Bool { leaderIsMyName && leader?.createRevision == memory.releasedLock }
+    /// The leader key carries our name under our present lease, and that lease cannot have expired.
+    var iHoldTheLock: Bool { leaderIsMyName && !lockWasReleased && leader?.lease == leaseID && leaseIsValid }
+    var leaderName: String { leader?.name ?? "nobody" }
+    var leaderMember: Member? { leader.flatMap { view?.member($0.name) } }
+    var leaderUpstream: Upstream? {
+        leaderMember.flatMap { member in
+            member.address.map { Upstream(name: member.name, host: $0.host, port: $0.port) }
+        }
+    }
+    /// The leader says that it runs as a primary and has written its first checkpoint (pg_rewind needs both).
+    var leaderIsReady: Bool {
+        guard let member = leaderMember else { return false }
+        return (member.role == .primary || member.role == .standbyLeader) && member.checkpointAfterPromote != false
+    }
+    /// The leader has the lock and says that it is not a primary yet.
+    var leaderIsPromoting: Bool {
+        switch leaderMember?.role {
+        case .replica, .demoted, .uninitialized: true
+        case .primary, .standbyLeader, .promoted, nil: false
+        }
+    }
+
+    var identity: Identity {
+        guard let text = view?.initialize, text.utf8.count >= 10, let store = SystemIdentifier(text)
+        else { return .uninitialised }
+        guard let local = data?.systemIdentifier else { return .noData }
+        return store == local ? .matches : .mismatch(store: store, local: local)
+    }
+
+    var isMismatch: Bool { if case .mismatch = identity { true } else { false } }
+
+    var leaderlessFor: Duration { memory.leaderlessSince.map { now - $0 } ?? .zero }
+    var lastOptime: LSN? { view?.status.optime ?? memory.lastOptime }
+
+    /// Other members that could lead by what they say in the store: up and allowed to. How far they are is judged
+    /// by the race itself, with fresh reports.
+    var candidates: [String] {
+        guard let view else { return [] }
+        return view.members.filter { $0.name != me && $0.state == .running && $0.mayLead }.map(\.name)
+    }
+    var otherMembers: [String] { (view?.members ?? []).map(\.name).filter { $0 != me }.sorted() }
+}
+
+extension Member {
+    /// Not excluded by `nofailover` or a failover_priority of 0 or less.
+    var mayLead: Bool {
+        tags["nofailover"]?.bool != true && (tags["failover_priority"]?.int).map { $0 > 0 } ?? true
+    }
+}
+
+// MARK: The lease
+
+extension Situation {
+    var leaseID: Int64? { if case .held(let id, _) = o.lease { id } else { nil } }
+    var leaseDeadline: BootInstant? { if case .held(_, let deadline) = o.lease { deadline } else { nil } }
+    var leaseIsValid: Bool { leaseDeadline.map { $0 > now } ?? false }
+
+    /// Until when the server may be writable: our lease's deadline while the lock is (or was last seen) ours;
+    /// else the one the guard still holds from an agent before us.
+    var leadDeadline: BootInstant? {
+        if let leaseDeadline, memory.leads || (leaderIsMyName && leader?.lease == leaseID) { return leaseDeadline }
+        if case .armed(let deadline) = o.guardian { return deadline }
+        return nil
+    }
+
+    /// A fast stop needs time; so much before the deadline it is begun when the store stays out of reach.
+    var fastStopReserve: Duration { settings.ttl / 4 }
+}
+
+// MARK: The server
+
+extension Situation {
+    var data: ServerObservation.DataDirectory? {
+        if case .present(let data) = o.server.storage { data } else { nil }
+    }
+    var dataIsEmpty: Bool { o.server.storage == .empty }
+    var dataIsUnreadable: Bool { if case .unreadable = o.server.storage { true } else { false } }
+    var hasStandbySignal: Bool { data?.hasStandbySignal ?? false }
+
+    var running: ServerObservation.Running? {
+        if case .running(let running) = o.server.process { running } else { nil }
+    }
+    var standby: ServerObservation.Running? { running.flatMap { $0.isInRecovery ? $0 : nil } }
+    var primary: ServerObservation.Running? { running.flatMap { $0.isInRecovery ? nil : $0 } }
+    var iAmPrimary: Bool { primary != nil }
+    var iAmStandby: Bool { standby != nil }
+    var isStopped: Bool { o.server.process == .stopped }
+    var isStarting: Bool { if case .starting = o.server.process { true } else { false } }
+    /// Up or going down in a way in which no question can be answered.
+    var isBetween: Bool { !isStopped && running == nil }
+    var unresponsiveSince: BootInstant? {
+        if case .unresponsive(let since) = o.server.process { since } else { nil }
+    }
+    var betweenWord: String {
+        switch o.server.process {
+        case .starting: "starting"
+        case .stopping: "stopping"
+        case .unresponsive: "not answering"
+        case .running: "running"
+        case .stopped: "stopped"
+        }
+    }
+
+    /// The server is writable, or a process of it is there that could be or become so.
+    var mayBePrimary: Bool {
+        if runningOperation == .promote { return true }
+        return switch o.server.process {
+        case .stopped: false
+        case .running(let running): !running.isInRecovery
+        case .starting, .stopping, .unresponsive: !hasStandbySignal
+        }
+    }
+
+    /// The lock is ours and the server has been down longer than primary_start_timeout.
+    var startIsOverdue: Bool { memory.leaderDownSince.map { now - $0 >= settings.primaryStartTimeout } ?? false }
+    /// So long a server may stay silent before the leader gives up on it.
+    var silenceLimit: Duration { settings.ttl }
+    var isSilentTooLong: Bool { unresponsiveSince.map { now - $0 >= silenceLimit } ?? false }
+}
+
+// MARK: Operations and requests
+
+extension Situation {
+    var runningOperation: Operation? {
+        if case .running(let operation, _) = o.operation { operation } else { nil }
+    }
+    var isBusy: Bool { runningOperation != nil }
+    func failure(of kind: OperationKind) -> Memory.Failure? { memory.failures[kind] }
+
+    /// The request for a switchover or failover; nil when the key is missing or `{}`.
+    var request: FailoverKey? { view?.failover.flatMap { $0.isEmpty ? nil : $0 } }
+    /// A request that this leader is asked to give way to.
+    var requestIsForMe: Bool {
+        request.map { ($0.leader == nil || $0.leader == me) && $0.candidate != me && $0.scheduledAt == nil } ?? false
+    }
+    var requestText: String {
+        guard let request else { return "no request" }
+        let from = request.leader.map { " from \($0)" } ?? ""
+        let to = request.candidate.map { " to \($0)" } ?? ""
+        return (request.leader == nil ? "failover" : "switchover") + from + to
+    }
+}
+
+extension Duration {
+    /// `4s`, `1.5s`: for people.
+    var text: String {
+        let tenths = (wholeNanoseconds + 50_000_000) / 100_000_000
+        return tenths % 10 == 0 ? "\(tenths / 10)s" : "\(tenths / 10).\(tenths % 10)s"
+    }
+}

@@ -1,0 +1,55 @@
+import Timekeeping
+
+/// What to do while the store says nothing, or nothing usable.
+enum StoreRules {
+    static let all: [Rule] = [
+        Rule(
+            20, "store.unknown", .store,
+            when: "the store has not been read since the agent started",
+            then: "leave the server as it is; the guard's deadline still holds",
+            { $0.o.store == .unknown },
+            { _, _ in Outcome(reason: "the store has not been read yet; the server stays as it is") }),
+        Rule(
+            21, "store.lost-near-deadline", .store,
+            when: "the store is out of reach, we lead, and a quarter of ttl is left until the lease's deadline",
+            then: "stop the server in an orderly way before the deadline",
+            isUrgent: true,
+            { s in
+                !s.isPaused && s.storeIsUnreachable && s.mayBePrimary && !s.isBusy
+                    && s.leadDeadline.map { $0 - s.fastStopReserve <= s.now } ?? false
+            },
+            { s, _ in
+                let left = s.leadDeadline.map { ($0 - s.now).text } ?? "0s"
+                return Outcome(
+                    .begin(.demote(.offline)),
+                    reason: "the store is out of reach and the lease ends in \(left): stopping before that")
+            }),
+        Rule(
+            22, "store.lost-leading", .store,
+            when: "the store is out of reach, we lead, and the lease's deadline is not near",
+            then: "lead on, and look again when the deadline is near",
+            { s in s.storeIsUnreachable && s.mayBePrimary && s.leadDeadline != nil },
+            { s, _ in
+                let deadline = s.leadDeadline ?? s.now
+                return Outcome(
+                    reason: s.isBusy
+                        ? "the store is out of reach; \(s.runningOperation?.text ?? "") under way"
+                        : "the store is out of reach; leading on, the lease holds for \((deadline - s.now).text)",
+                    wake: deadline - s.fastStopReserve)
+            }),
+        Rule(
+            23, "store.lost", .store,
+            when: "the store is out of reach and we do not lead",
+            then: "leave the server as it is, its upstream included",
+            { $0.storeIsUnreachable },
+            { _, _ in Outcome(reason: "the store is out of reach; the server stays as it is") }),
+        Rule(
+            24, "store.leader-key-broken", .store,
+            when: "the leader key is empty or hangs on no lease, so that no member can have written it",
+            then: "leave the server as it is until the key is repaired or removed",
+            { !$0.leaderKeyIsSound },
+            { s, _ in
+                Outcome(reason: "the leader key (\"\(s.leaderName)\") was not written by a member; remove it by hand")
+            }),
+    ]
+}

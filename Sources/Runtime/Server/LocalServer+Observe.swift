@@ -1,0 +1,159 @@
+import HACore
+import Kernel
+import PostgresClient
+import PostgresModel
+import Timekeeping
+
+extension LocalServer {
+    /// Looks at the server. Never throws: what cannot be seen is told as such.
+    /// - Parameter limit: for the conversation with the server; a server that answers nothing in this time is
+    ///   `unresponsive`.
+    public func observe(limit: Duration = .seconds(2)) async -> ServerObservation {
+        let running = adopt()
+        let storage = await observeStorage(running, by: clock.now + limit)
+        let process: ServerObservation.Process
+        if let running {
+            process = await observeProcess(running, by: clock.now + limit)
+        } else {
+            process = .stopped
+        }
+        return ServerObservation(storage: storage, process: process, crashedAt: crashedAt)
+    }
+
+    /// pg_controldata's values.
+    public func controlData(by deadline: BootInstant) async throws -> ControlData {
+        let output = try await runner.run(
+            settings.program("pg_controldata"), ["-D", settings.dataDirectory], by: deadline)
+        guard output.isSuccess else { throw ServerError(.programFailed, "pg_controldata: \(output.tail)") }
+        guard let data = ControlData(parsing: output.text) else {
+            throw ServerError(.unsupported, "pg_controldata's output is not understood: \(output.tail)")
+        }
+        return data
+    }
+
+    private func observeStorage(
+        _ running: ProcessIdentity?, by deadline: BootInstant
+    ) async -> ServerObservation.Storage {
+        let directory = settings.dataDirectory
+        guard files.exists(directory) else { return .empty }
+        do {
+            if try files.names(in: directory).isEmpty { return .empty }
+            let data: ControlData
+            if let control, control.postmaster == running {
+                data = control.data
+            } else {
+                data = try await controlData(by: deadline)
+                if let running, running == postmaster?.identity { control = (running, data) }
+            }
+            return .present(
+                .init(
+                    systemIdentifier: data.systemIdentifier, timeline: data.timeline,
+                    clusterState: data.clusterState, checkpoint: data.checkpoint,
+                    canRewind: data.hasChecksums || data.walLogHints, hasStandbySignal: hasStandbySignal))
+        } catch {
+            return .unreadable("\(error)")
+        }
+    }
+
+    var hasStandbySignal: Bool {
+        ["standby.signal", "recovery.signal"].contains { files.exists("\(settings.dataDirectory)/\($0)") }
+    }
+
+    private func observeProcess(
+        _ running: ProcessIdentity, by deadline: BootInstant
+    ) async -> ServerObservation.Process {
+        if isStopping || postmasterFile()?.status == .stopping {
+            let since = stoppingSince ?? clock.now
+            stoppingSince = since
+            return .stopping(since: since)
+        }
+        do {
+            let result = try await query(Self.observationSQL, by: deadline)
+            let answer = try status(from: result)
+            startingSince = nil
+            unresponsiveSince = nil
+            crashedAt = nil
+            lastRunning = answer
+            return .running(answer)
+        } catch let error as PostgresError {
+            return silent(running, because: error)
+        } catch {
+            return unresponsive()
+        }
+    }
+
+    /// The postmaster lives and gave no answer: why?
+    private func silent(_ running: ProcessIdentity, because error: PostgresError) -> ServerObservation.Process {
+        guard postmaster?.identity == running else { return .stopped }
+        log.debug("no answer from the server", metadata: ["error": "\(error)"])
+        let isStarting = postmasterFile().map { $0.status == .starting || $0.status == nil } ?? false
+        if error.isCannotConnectNow || (error.code == .cannotConnect && isStarting && lastRunning == nil) {
+            let since = startingSince ?? clock.now
+            startingSince = since
+            return .starting(since: since)
+        }
+        // It answers, if only to say that it has no room for us: no reason to take it for dead.
+        if let lastRunning, error.code == .server || error.message.contains("connection slots")
+            || error.message.contains("too many clients")
+        {
+            unresponsiveSince = nil
+            return .running(lastRunning)
+        }
+        return unresponsive()
+    }
+
+    private func unresponsive() -> ServerObservation.Process {
+        let since = unresponsiveSince ?? clock.now
+        unresponsiveSince = since
+        return .unresponsive(since: since)
+    }
+
+    /// One round trip. A standby's timeline: the one it receives, else the one its recovery has reached.
+    static let observationSQL = """
+        select pg_catalog.pg_is_in_recovery() as recovery,
+          case when pg_catalog.pg_is_in_recovery() then null
+            else pg_catalog.pg_current_wal_flush_lsn() end as flushed,
+          case when pg_catalog.pg_is_in_recovery() then null
+            else pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) end as walfile,
+          pg_catalog.pg_last_wal_receive_lsn() as received,
+          pg_catalog.pg_last_wal_replay_lsn() as replayed,
+          case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_is_wal_replay_paused() end as paused,
+          (select w.status from pg_catalog.pg_stat_get_wal_receiver() w) as receiver,
+          (select w.received_tli from pg_catalog.pg_stat_get_wal_receiver() w) as receiver_tli,
+          (select r.min_recovery_end_timeline from pg_catalog.pg_control_recovery() r) as recovery_tli,
+          (select c.timeline_id from pg_catalog.pg_control_checkpoint() c) as checkpoint_tli,
+          pg_catalog.current_setting('primary_conninfo', true) as upstream
+        """
+
+    func status(from result: QueryResult) throws -> ServerObservation.Running {
+        func lsn(_ column: String) -> LSN? { result.value(column).flatMap { LSN($0) } }
+        func timeline(_ column: String) -> Timeline? {
+            result.value(column).flatMap { UInt32($0) }.flatMap { $0 == 0 ? nil : Timeline($0) }
+        }
+        guard let recovery = result.value("recovery") else {
+            throw ServerError(.unsupported, "the server's answer is not understood")
+        }
+        if recovery == "f" {
+            let number = result.value("walfile").flatMap { UInt32($0.prefix(8), radix: 16) }
+            guard let flushed = lsn("flushed") else {
+                throw ServerError(.unsupported, "the primary tells no flush position")
+            }
+            return .init(isInRecovery: false, timeline: number.map { Timeline($0) }, lsn: flushed)
+        }
+        let known = [timeline("receiver_tli"), timeline("recovery_tli"), timeline("checkpoint_tli")]
+        let received = lsn("received")
+        let replayed = lsn("replayed")
+        return .init(
+            isInRecovery: true, timeline: known.compactMap { $0 }.max(), lsn: max(received ?? .zero, replayed ?? .zero),
+            receivedLSN: received, replayedLSN: replayed, isStreaming: result.value("receiver") == "streaming",
+            upstream: upstream(from: result.value("upstream")), isReplayPaused: result.value("paused") == "t")
+    }
+
+    private func upstream(from text: String?) -> Upstream? {
+        guard let text, let info = ConnectionString(parsing: text), let host = info["host"], !host.isEmpty
+        else { return nil }
+        let port = info["port"].flatMap { Int($0) } ?? 5432
+        let name = members.first { $0.host == host && $0.port == port }?.name
+        return Upstream(name: name ?? host, host: host, port: port)
+    }
+}

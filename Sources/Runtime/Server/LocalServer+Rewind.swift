@@ -1,0 +1,97 @@
+import HACore
+import Kernel
+import PostgresModel
+import Timekeeping
+
+/// What pg_rewind found.
+public enum RewindOutcome: Equatable, Sendable {
+    /// The log did not diverge; nothing was changed.
+    case notNeeded
+    /// Rewound to where the log left the leader's.
+    case rewound(from: LSN?)
+}
+
+extension LocalServer {
+    /// Makes a diverged former primary a copy of `source` again. The server is stopped first, recovered if it
+    /// crashed, and left stopped, ready to start as a standby.
+    /// - Throws: `ServerError`; after a failed pg_rewind the directory may be unusable and needs `clone`.
+    public func rewind(from source: Upstream, by deadline: BootInstant) async throws -> RewindOutcome {
+        try await stop(.fast, by: deadline)
+        var data = try await controlData(by: deadline)
+        guard data.hasChecksums || data.walLogHints else {
+            throw ServerError(
+                .wrongState, "pg_rewind needs data checksums or wal_log_hints, and this server has neither: clone it")
+        }
+        if !data.isShutDown {
+            try await recoverInSingleUserMode(by: deadline)
+            data = try await controlData(by: deadline)
+            guard data.isShutDown else {
+                throw ServerError(.wrongState, "after crash recovery the server is \(data.clusterState)")
+            }
+        }
+        try writePassFile()
+        let dsn = connectionInfo(
+            to: source, application: settings.name, login: settings.rewind, database: settings.database)
+        var arguments = ["-D", settings.dataDirectory, "--source-server", dsn.description, "--progress"]
+        let version = majorVersion
+        if version >= 13, try await hasRestoreCommand(by: deadline) { arguments.append("--restore-target-wal") }
+        if version >= 15, let file = settings.configFile { arguments += ["--config-file", file] }
+        log.info("rewinding", metadata: ["source": "\(source.name)"])
+        let output = try await runner.run(settings.program("pg_rewind"), arguments, by: deadline)
+        guard output.isSuccess else {
+            throw ServerError(.programFailed, "pg_rewind from \(source.name) failed: \(output.tail)")
+        }
+        // It has copied the source's files, our include file among them if that lies in the data directory.
+        try prepare(.standby(source))
+        if output.text.contains("no rewind required") { return .notNeeded }
+        return .rewound(from: divergencePoint(in: output.text))
+    }
+
+    /// pg_rewind wants an orderly shutdown. A single-user server recovers and shuts down; archiving is switched off
+    /// in a way that keeps what waits for the archive.
+    func recoverInSingleUserMode(by deadline: BootInstant) async throws {
+        let directory = settings.dataDirectory
+        for name in ["standby.signal", "recovery.signal"] { try files.remove("\(directory)/\(name)") }
+        // The owner's `-i` and the like are a postmaster's; only settings are carried over.
+        let options = settingsOnly(startOptions())
+        log.info("crash recovery in single-user mode")
+        let output = try await runner.run(
+            settings.program("postgres"),
+            ["--single", "-D", directory] + settings.configArguments + options
+                + ["-c", "archive_mode=on", "-c", "archive_command=false", "template1"],
+            by: deadline)
+        guard output.isSuccess else {
+            throw ServerError(.programFailed, "crash recovery in single-user mode failed: \(output.tail)")
+        }
+    }
+
+    private func settingsOnly(_ options: [String]) -> [String] {
+        var kept: [String] = []
+        var rest = options[...]
+        while let option = rest.popFirst() {
+            if option == "-c", let setting = rest.popFirst() { kept += ["-c", setting] }
+            if option.hasPrefix("--") { kept.append(option) }
+        }
+        return kept
+    }
+
+    private func hasRestoreCommand(by deadline: BootInstant) async throws -> Bool {
+        let output = try await runner.run(
+            settings.program("postgres"), ["-D", settings.dataDirectory] + settings.configArguments
+                + ["-C", "restore_command"], by: deadline)
+        return output.isSuccess && !output.text.allSatisfy(\.isWhitespace)
+    }
+
+    /// From PG_VERSION; 0 when unreadable.
+    var majorVersion: Int {
+        let text = (try? readSmallText("\(settings.dataDirectory)/PG_VERSION")) ?? ""
+        return Int(text.prefix { $0.isNumber }) ?? 0
+    }
+}
+
+/// `servers diverged at WAL location 0/3000060 on timeline 1`
+func divergencePoint(in text: String) -> LSN? {
+    let words = text.split(whereSeparator: \.isWhitespace)
+    guard let label = words.firstIndex(of: "location"), words.indices.contains(label + 1) else { return nil }
+    return LSN(words[label + 1])
+}

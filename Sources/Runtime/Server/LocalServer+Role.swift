@@ -1,0 +1,137 @@
+import HACore
+import Kernel
+import PostgresClient
+import PostgresModel
+import Timekeeping
+
+extension LocalServer {
+    /// What became of a new upstream.
+    public enum FollowOutcome: Equatable, Sendable {
+        /// In force by reload.
+        case reloaded
+        /// Nothing differed.
+        case unchanged
+        /// PostgreSQL 12 and older read it at start only.
+        case restartNeeded
+    }
+
+    /// Promotes a standby and returns when it accepts writes. A server that is a primary already is left alone.
+    public func promote(by deadline: BootInstant) async throws {
+        guard try await isInRecovery(by: deadline) else { return }
+        log.info("promoting")
+        let answer = try await query("select pg_catalog.pg_promote(false)", by: deadline)
+        guard answer.scalar == "t" else { throw ServerError(.programFailed, "pg_promote refused") }
+        // The startup process ends recovery in its own time; there is no event for it.
+        while try await isInRecovery(by: deadline) {
+            try await clock.sleep(until: min(deadline, clock.now + .milliseconds(5)), tolerance: nil)
+            guard clock.now < deadline else {
+                throw ServerError(.deadline, "the promotion has not ended yet; PostgreSQL goes on with it")
+            }
+        }
+        control = nil
+    }
+
+    /// Streams from `upstream` from now on: writes our include file, reloads, and makes sure the setting is in force.
+    /// - Throws: `overridden` when another file or ALTER SYSTEM stands above our include file.
+    @discardableResult
+    public func follow(_ upstream: Upstream, by deadline: BootInstant) async throws -> FollowOutcome {
+        let wanted = connectionInfo(to: upstream, application: settings.name).description
+        if try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline).scalar == wanted {
+            return .unchanged
+        }
+        try writeInclude(for: upstream)
+        guard let connection, await connection.serverVersion >= 130_000 else { return .restartNeeded }
+        _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
+        let patience = min(deadline, clock.now + .seconds(5))
+        while true {
+            let now = try await query(Self.upstreamSettingSQL, by: deadline)
+            if now.value("setting") == wanted { return .reloaded }
+            guard clock.now < patience else {
+                let file = now.value("sourcefile") ?? "another source"
+                throw ServerError(
+                    .overridden,
+                    "primary_conninfo comes from \(file) and not from \(settings.includeFile), so this standby cannot "
+                        + "follow \(upstream.name); remove the setting there (ALTER SYSTEM RESET primary_conninfo)")
+            }
+            try await clock.sleep(until: clock.now + .milliseconds(10), tolerance: nil)
+        }
+    }
+
+    private static let upstreamSettingSQL =
+        "select setting, sourcefile from pg_catalog.pg_settings where name = 'primary_conninfo'"
+
+    /// Writes a checkpoint.
+    public func checkpoint(by deadline: BootInstant) async throws {
+        // On a connection of its own: it may take minutes, and the kept one is for observation.
+        let own = try await connect(by: deadline)
+        _ = try await own.query("set statement_timeout = 0", by: deadline)
+        _ = try await own.query("checkpoint", by: deadline)
+        control = nil
+    }
+
+    /// Rereads the configuration.
+    public func reload(by deadline: BootInstant) async throws {
+        _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
+    }
+
+    /// Proves that a primary takes connections and gets its log onto the disk: a new connection, and a transaction
+    /// that has to wait for a flush. A transactional message does that with about 100 bytes of log and one
+    /// transaction id; `txid_current()` alone commits without waiting, `pg_create_restore_point` fills the owner's
+    /// log, and a table would be the owner's. A server whose flush position moved since the last probe has proved
+    /// the disk by its own work, so only an idle primary spends an id, once a call.
+    public func probeWrites(by deadline: BootInstant) async throws {
+        let probe = try await connect(by: deadline)
+        let position = try await probe.query("select pg_catalog.pg_current_wal_flush_lsn()", by: deadline).scalar
+        let flushed = position.flatMap { LSN($0) }
+        defer { lastFlushed = flushed }
+        if let flushed, let lastFlushed, flushed > lastFlushed { return }
+        _ = try await probe.query(
+            "select pg_catalog.pg_logical_emit_message(true, 'pgadopt', 'probe')", by: deadline)
+    }
+
+    public func isInRecovery(by deadline: BootInstant) async throws -> Bool {
+        try await query("select pg_catalog.pg_is_in_recovery()", by: deadline).scalar == "t"
+    }
+
+    // MARK: parts
+
+    /// How our walreceiver and our programs reach another member.
+    func connectionInfo(to upstream: Upstream, application: String) -> ConnectionString {
+        connectionInfo(to: upstream, application: application, login: settings.replication, database: nil)
+    }
+
+    func connectionInfo(
+        to upstream: Upstream, application: String, login: ServerSettings.Login, database: String?
+    ) -> ConnectionString {
+        var all: [(name: String, value: String)] = [("user", login.user)]
+        if login.password != nil { all.append(("passfile", settings.passFile)) }
+        all += [("host", upstream.host), ("port", String(upstream.port))]
+        if let database { all.append(("dbname", database)) }
+        all.append(("application_name", application))
+        let defaults = ["sslmode": "prefer", "connect_timeout": "5"]
+        let options = defaults.merging(login.options) { $1 }
+        all += options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return ConnectionString(all)
+    }
+
+    /// Writes the include file and the passfile it refers to.
+    func writeInclude(for upstream: Upstream?) throws {
+        try writePassFile()
+        let recovery = ServerSettings.Recovery(
+            primaryConnInfo: upstream.map { connectionInfo(to: $0, application: settings.name).description },
+            primarySlotName: upstream != nil && settings.usesSlots ? slotName(forMember: settings.name) : nil)
+        try files.write(settings.render(recovery), to: settings.includeFile, mode: 0o640)
+    }
+
+    /// One line a login, for any server: `*:*:*:USER:PASSWORD`.
+    func writePassFile() throws {
+        func escaped(_ text: String) -> String {
+            text.reduce(into: "") { $0 += $1 == ":" || $1 == "\\" ? "\\\($1)" : String($1) }
+        }
+        let lines = [settings.replication, settings.rewind].compactMap { login in
+            login.password.map { "*:*:*:\(escaped(login.user)):\(escaped($0))\n" }
+        }
+        guard !lines.isEmpty else { return }
+        try files.write(lines.joined(), to: settings.passFile)
+    }
+}

@@ -1,0 +1,128 @@
+import Glibc
+import HACore
+import Kernel
+import PostgresClient
+import Timekeeping
+
+extension LocalServer {
+    /// Starts PostgreSQL directly, in a session of its own, and waits until it accepts connections.
+    /// The options the owner started it with are carried over.
+    /// - Throws: `ServerError`: `wrongState` when it runs, `programFailed` with the end of its log when it gave up,
+    ///   `deadline` when it has not finished by then (it goes on starting).
+    public func start(_ mode: StartMode, by deadline: BootInstant) async throws {
+        if let running = adopt() {
+            throw ServerError(.wrongState, "PostgreSQL runs already (\(running))")
+        }
+        try prepare(mode)
+        let options = startOptions()
+        let logOffset = (try? readSmallFile(settings.logFile, limit: 1 << 26).count) ?? 0
+        startingSince = clock.now
+        let process = DetachedProcess(
+            path: settings.program("postgres"),
+            arguments: ["-D", settings.dataDirectory] + settings.configArguments + options,
+            environment: runner.environment, workingDirectory: settings.dataDirectory, logFile: settings.logFile,
+            user: settings.user)
+        log.info("starting PostgreSQL", metadata: ["mode": "\(mode)"])
+        do {
+            watch(try ProcessHandle(process.start()))
+        } catch {
+            throw ServerError(.programFailed, "PostgreSQL did not start: \(error)\(logTail(from: logOffset))")
+        }
+        try await waitUntilReady(logOffset: logOffset, by: deadline)
+    }
+
+    /// Stops PostgreSQL. Fast: clients are cut off, everything is written. When it takes longer than `deadline` it is
+    /// stopped immediately, and two seconds later killed with all its children.
+    public func stop(_ mode: StopMode, by deadline: BootInstant) async throws {
+        guard adopt() != nil, let postmaster else { return }
+        isStopping = true
+        stoppingSince = clock.now
+        connection = nil
+        log.info("stopping PostgreSQL", metadata: ["mode": "\(mode)", "pid": "\(postmaster.identity.pid)"])
+        let steps: [(signal: Int32, until: BootInstant)] =
+            switch mode {
+            case .fast: [(SIGINT, deadline), (SIGQUIT, max(deadline, clock.now) + .seconds(2))]
+            case .immediate: [(SIGQUIT, min(deadline, clock.now + .seconds(5)))]
+            }
+        for step in steps {
+            try? postmaster.send(signal: step.signal)
+            if await hasEnded(postmaster, by: step.until) { return ended(postmaster.identity) }
+            log.warning("PostgreSQL did not stop in time", metadata: ["signal": "\(step.signal)"])
+        }
+        killTree(of: postmaster)
+        guard await hasEnded(postmaster, by: clock.now + .seconds(5)) else {
+            throw ServerError(
+                .deadline, "\(postmaster.identity) survives SIGKILL: it hangs in the kernel, most likely on a disk")
+        }
+        ended(postmaster.identity)
+    }
+
+    // MARK: parts
+
+    /// Signal file and include file for the role to come.
+    func prepare(_ mode: StartMode) throws {
+        let directory = settings.dataDirectory
+        guard files.exists("\(directory)/PG_VERSION") else {
+            throw ServerError(.wrongState, "\(directory) holds no PostgreSQL data directory")
+        }
+        switch mode {
+        case .primary:
+            try files.remove("\(directory)/standby.signal")
+            try writeInclude(for: nil)
+        case .standby(let upstream):
+            try files.write("", to: "\(directory)/standby.signal")
+            try writeInclude(for: upstream)
+        }
+    }
+
+    /// What the owner started PostgreSQL with, from postmaster.opts.
+    func startOptions() -> [String] {
+        let text = (try? readSmallText("\(settings.dataDirectory)/postmaster.opts")) ?? ""
+        return PostmasterOptions(parsingFile: text).carriedOver
+    }
+
+    private func waitUntilReady(logOffset: Int, by deadline: BootInstant) async throws {
+        var pause = Duration.milliseconds(5)
+        while true {
+            guard let postmaster, !postmaster.hasExited else {
+                throw ServerError(.programFailed, "PostgreSQL gave up starting\(logTail(from: logOffset))")
+            }
+            do {
+                connection = try await connect(by: min(deadline, clock.now + .seconds(2)))
+                startingSince = nil
+                crashedAt = nil
+                return
+            } catch let error as PostgresError {
+                guard clock.now < deadline else {
+                    throw ServerError(.deadline, "PostgreSQL does not accept connections yet: \(error)")
+                }
+            }
+            // Neither an event nor a file tells that connections are accepted; its end is seen above.
+            try await clock.sleep(until: min(deadline, clock.now + pause), tolerance: nil)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
+    private func hasEnded(_ process: ProcessHandle, by deadline: BootInstant) async -> Bool {
+        _ = try? await withDeadline(deadline, on: clock, waitingFor: "the end of \(process.identity)") {
+            try await process.exited()
+        }
+        return process.hasExited
+    }
+
+    private func killTree(of postmaster: ProcessHandle) {
+        // Stopped first, so that no child is born between the look and the kill.
+        try? postmaster.send(signal: SIGSTOP)
+        let children = ProcessTable.now().descendants(of: postmaster.identity.pid)
+            .compactMap { try? ProcessHandle($0) }
+        try? postmaster.send(signal: SIGKILL)
+        for child in children { try? child.send(signal: SIGKILL) }
+    }
+
+    /// The last lines of the postmaster's output since `offset`, for error texts.
+    private func logTail(from offset: Int) -> String {
+        guard let bytes = try? readSmallFile(settings.logFile, limit: 1 << 26), bytes.count > offset else { return "" }
+        let lines = String(decoding: bytes[offset...], as: UTF8.self).split(separator: "\n").suffix(3)
+        return lines.isEmpty ? "" : "; it said: \(lines.joined(separator: "; "))"
+    }
+}

@@ -1,0 +1,79 @@
+import Kernel
+import Subprocess
+import Timekeeping
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// Runs PostgreSQL's programs: as the right OS user, in a clean English environment, with a deadline.
+struct ProgramRunner: Sendable {
+    struct Output: Equatable, Sendable {
+        /// stdout and stderr as they came, the last megabyte.
+        var text: String
+        var isSuccess: Bool
+
+        /// The last lines, for error texts.
+        var tail: String { text.split(whereSeparator: \.isNewline).suffix(3).joined(separator: "; ") }
+    }
+
+    var user: OSUser?
+    var clock: any BootTimeClock
+
+    /// Nothing is inherited: no NOTIFY_SOCKET, no PG* of the agent's own.
+    var environment: [String: String] {
+        ["LC_ALL": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": user?.home ?? "/"]
+    }
+
+    /// - Parameters:
+    ///   - environment: added to the clean one; may hold secrets.
+    ///   - progress: sees each piece of output as it comes.
+    /// - Throws: `ServerError` when it cannot be started or does not end in time (then it is ended: SIGTERM, SIGKILL).
+    func run(
+        _ path: String, _ arguments: [String], environment extra: [String: String] = [:], by deadline: BootInstant,
+        progress: (@Sendable (String) -> Void)? = nil
+    ) async throws -> Output {
+        do {
+            return try await withDeadline(deadline, on: clock, waitingFor: path) {
+                try await execute(path, arguments, environment.merging(extra) { $1 }, progress)
+            }
+        } catch is DeadlineExceeded {
+            throw ServerError(.deadline, "\(path) did not end in time and was stopped")
+        } catch let error as SubprocessError {
+            throw ServerError(.programFailed, "\(path) cannot be run: \(error)")
+        }
+    }
+
+    private func execute(
+        _ path: String, _ arguments: [String], _ environment: [String: String],
+        _ progress: (@Sendable (String) -> Void)?
+    ) async throws -> Output {
+        var options = PlatformOptions()
+        if let user {
+            options.userID = user.uid
+            options.groupID = user.gid
+            options.supplementaryGroups = user.groups
+        }
+        options.createSession = true
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
+        let variables = Dictionary(
+            uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+        let result = try await Subprocess.run(
+            .path(FilePath(path)), arguments: Arguments(arguments), environment: .custom(variables),
+            workingDirectory: "/", platformOptions: options, input: .none, output: .sequence,
+            error: .combinedWithOutput
+        ) { execution in
+            var bytes: [UInt8] = []
+            for try await piece in execution.standardOutput {
+                let part = piece.withUnsafeBytes { Array($0) }
+                progress?(String(decoding: part, as: UTF8.self))
+                bytes += part
+                if bytes.count > 2 << 20 { bytes.removeFirst(1 << 20) }
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        return Output(text: result.closureResult, isSuccess: result.terminationStatus.isSuccess)
+    }
+}

@@ -1,1 +1,0 @@
-// The entry point takes the place of this file.

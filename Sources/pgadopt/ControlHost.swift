@@ -1,0 +1,104 @@
+import Cluster
+import Etcd
+import Facts
+import Inventory
+import SSH
+import Shell
+import Store
+
+/// What one command needs of the outside world for one cluster: shells on its hosts and a client of its store.
+struct ControlHost {
+    let spec: ClusterSpec
+
+    /// A shell for each host. Nothing is connected yet: the first command on a host does that.
+    func shells() async throws -> [String: SSHHost] {
+        var shells: [String: SSHHost] = [:]
+        for host in spec.hosts { shells[host.name] = try await shell(for: host) }
+        return shells
+    }
+
+    private func shell(for host: HostSpec) async throws -> SSHHost {
+        let passphrase = host.ssh.passphraseSource
+        var options = SSHOptions()
+        options.useSudo = host.ssh.sudo == .auto
+        options.passphrase = passphrase.map { source in { @Sendable _ in try Secret.read(source) } }
+        let target = try await SSHTarget.resolve(
+            host.ssh.host, name: host.name, user: host.ssh.user, port: host.ssh.port,
+            identityFile: host.ssh.identityFile, knownHostsFile: host.ssh.knownHostsFile, jump: host.ssh.jump,
+            useAgent: host.ssh.useAgent)
+        return SSHHost(name: host.name, target: target, options: options)
+    }
+
+    func storeClient() throws -> EtcdClient { try EtcdClient(try storeConfiguration()) }
+
+    private func storeConfiguration() throws -> EtcdConfiguration {
+        let store = spec.store
+        let tls = store.tls.map {
+            EtcdConfiguration.TLS(
+                authorityFile: $0.caFile, certificateFile: $0.certificateFile, keyFile: $0.keyFile)
+        }
+        var credentials: EtcdConfiguration.Credentials?
+        if let username = store.username {
+            let password = try store.passwordSource.map { try Secret.read($0) } ?? ""
+            credentials = .init(name: username, password: password)
+        }
+        return EtcdConfiguration(
+            endpoints: try store.endpoints.map { try .init(parsing: $0) }, tls: tls, credentials: credentials)
+    }
+
+    /// Reads the store and changes nothing: each endpoint's state, the members, the keys of this cluster.
+    func storeFacts(_ client: EtcdClient) async -> StoreFacts {
+        var facts = StoreFacts()
+        facts.endpoints = await withTaskGroup(of: StoreFacts.Endpoint.self) { group in
+            for endpoint in client.configuration.endpoints {
+                group.addTask {
+                    do {
+                        let status = try await client.status(of: endpoint, timeout: .seconds(3))
+                        let error = status.leader == 0 ? "it has no leader" : status.errors.first
+                        return .init(endpoint: endpoint.description, version: status.version, error: error)
+                    } catch {
+                        return .init(endpoint: endpoint.description, error: "\(error)")
+                    }
+                }
+            }
+            var found: [String: StoreFacts.Endpoint] = [:]
+            for await entry in group { found[entry.endpoint] = entry }
+            return client.configuration.endpoints.compactMap { found[$0.description] }
+        }
+        guard facts.endpoints.contains(where: { $0.error == nil }) else { return facts }
+        facts.memberCount = try? await client.memberList(timeout: .seconds(3)).members.count
+        let clock = ContinuousClock()
+        let began = clock.now
+        if let range = try? await client.range(prefix: base, timeout: .seconds(3)) {
+            let took = began.duration(to: clock.now)
+            facts.readMilliseconds = Double(took.components.attoseconds) / 1e15 + Double(took.components.seconds) * 1e3
+            facts.revision = range.header.revision
+            facts.keys = Dictionary(
+                range.keyValues.map { (String($0.keyText.dropFirst(base.count)), String(decoding: $0.value, as: UTF8.self)) },
+                uniquingKeysWith: { first, _ in first })
+        }
+        return facts
+    }
+
+    /// `/namespace/cluster/`
+    var base: String {
+        let namespace = spec.store.namespace.split(separator: "/").joined(separator: "/")
+        return "/\(namespace)/\(spec.name)/"
+    }
+}
+
+/// Reading secrets where the inventory says they are.
+enum Secret {
+    static func read(_ source: SecretSource) throws -> String {
+        switch source {
+        case .file(let path):
+            let text = String(decoding: try Files.read(path), as: UTF8.self)
+            return String(text.prefix { !$0.isNewline })
+        case .environment(let name):
+            guard let value = Files.environment(name) else {
+                throw FileError(path: "$\(name)", problem: "this environment variable is not set; the inventory names it")
+            }
+            return value
+        }
+    }
+}

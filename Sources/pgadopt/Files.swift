@@ -1,0 +1,52 @@
+import Glibc
+
+/// A problem with a file the operator named.
+struct FileError: Error, CustomStringConvertible {
+    var path: String
+    var problem: String
+    var description: String { "\(path): \(problem)" }
+}
+
+enum Files {
+    /// - Throws: ``FileError`` that names the path and says why it cannot be read.
+    static func read(_ path: String) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path, "cannot be read") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count == 0 { return bytes }
+            guard count > 0 else { throw failure(path, "cannot be read") }
+            bytes.append(contentsOf: buffer[..<count])
+        }
+    }
+
+    /// Writes beside the file and renames, so that an interrupted write leaves the old content.
+    static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
+        let temporary = "\(path).new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw failure(temporary, "cannot be written") }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                close(descriptor)
+                throw failure(temporary, "cannot be written")
+            }
+            rest = rest.dropFirst(count)
+        }
+        guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
+            throw failure(path, "cannot be written")
+        }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    private static func failure(_ path: String, _ what: String) -> FileError {
+        FileError(path: path, problem: "\(what): \(String(cString: strerror(errno)))")
+    }
+}

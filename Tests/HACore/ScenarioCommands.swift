@@ -1,0 +1,207 @@
+import Cluster
+import HACore
+import JSON
+import PostgresModel
+import Timekeeping
+
+extension ScenarioWorld {
+    mutating func settings(_ a: Arguments) throws {
+        var s = observation.settings
+        if let ttl = try a.number("ttl") { s.ttl = .seconds(ttl) }
+        if let loop = try a.number("loop") { s.loopWait = .seconds(loop) }
+        if let timeout = try a.number("start_timeout") ?? a.number("start-timeout") { s.primaryStartTimeout = .seconds(timeout) }
+        if let priority = try a.integer("priority") { s.failoverPriority = priority }
+        if a.flag("paused") { s.isPaused = true }
+        if a.flag("resumed") { s.isPaused = false }
+        if a.flag("nofailover") { s.mayLead = false }
+        if a.flag("norewind") { s.usePgRewind = false }
+        observation.settings = s
+    }
+
+    mutating func storage(_ a: Arguments) throws {
+        switch a.words.first {
+        case "empty": observation.server.storage = .empty
+        case "unreadable": observation.server.storage = .unreadable(a.values["why"] ?? "permission denied")
+        default:
+            observation.server.storage = .present(.init(
+                systemIdentifier: try a.parse(a.values["sysid"] ?? "7700000000000000001") { SystemIdentifier($0) },
+                timeline: try a.timeline("tl") ?? Timeline(1), clusterState: a.values["state"] ?? "in production",
+                checkpoint: try a.lsn("checkpoint") ?? LSN(rawValue: 0x300_0000), canRewind: !a.flag("norewind"),
+                hasStandbySignal: a.flag("signal")))
+        }
+    }
+
+    mutating func process(_ a: Arguments) throws {
+        switch a.words.first {
+        case "stopped": observation.server.process = .stopped
+        case "starting": observation.server.process = .starting(since: observation.now)
+        case "stopping": observation.server.process = .stopping(since: observation.now)
+        case "unresponsive": observation.server.process = .unresponsive(since: observation.now)
+        case "primary", "standby":
+            let lsn = try a.lsn("lsn") ?? LSN(rawValue: 0x500_0000)
+            let upstream = a.values["upstream"].map { Upstream(name: $0, host: "10.0.0.\($0.dropFirst())", port: 5432) }
+            observation.server.process = .running(.init(
+                isInRecovery: a.words.first == "standby", timeline: try a.timeline("tl") ?? Timeline(1), lsn: lsn,
+                isStreaming: a.flag("streaming"), upstream: upstream, isReplayPaused: a.flag("replay-paused")))
+            observation.server.crashedAt = nil
+        default: throw BadLine(description: "process: what?")
+        }
+    }
+
+    mutating func leader(_ a: Arguments) throws {
+        guard let name = a.words.first else { throw BadLine(description: "leader: who?") }
+        view.revision += 1
+        if name == "none" { return view.leader = nil }
+        let same = view.leader?.name == name
+        view.leader = LeaderKey(
+            name: name, lease: Int64(try a.integer("lease") ?? 0),
+            createRevision: same ? view.leader?.createRevision ?? 0 : view.revision, modRevision: view.revision)
+    }
+
+    mutating func member(_ a: Arguments) throws {
+        guard let name = a.words.first else { throw BadLine(description: "member: who?") }
+        view.members.removeAll { $0.name == name }
+        if a.flag("gone") { return }
+        var member = Member(
+            name: name, connURL: a.flag("no-address") ? nil : "postgres://10.0.0.\(name.dropFirst()):5432/postgres",
+            apiURL: "http://10.0.0.\(name.dropFirst()):8008/patroni")
+        member.role = a.values["role"].flatMap(MemberRole.init(rawValue:)) ?? .replica
+        member.state = a.values["state"].flatMap(MemberState.init(rawValue:)) ?? .running
+        member.timeline = try a.timeline("tl") ?? Timeline(1)
+        member.xlogLocation = try a.lsn("lsn")
+        if a.flag("no-checkpoint") { member.checkpointAfterPromote = false }
+        if a.flag("nofailover") { member.tags["nofailover"] = true }
+        view.members.append(member)
+        view.members.sort { $0.name < $1.name }
+    }
+
+    mutating func failover(_ a: Arguments) {
+        view.failover = FailoverKey(
+            modRevision: view.revision, leader: a.values["leader"], candidate: a.values["candidate"],
+            scheduledAt: a.values["at"])
+    }
+
+    /// `history 1@0/6000000 2@0/7000000`
+    mutating func history(_ a: Arguments) throws {
+        view.history = try a.words.map { word in
+            let sides = word.split(separator: "@")
+            guard sides.count == 2, let timeline = UInt32(sides[0]), let lsn = LSN(sides[1])
+            else { throw BadLine(description: "history: TIMELINE@LSN") }
+            return HistoryEntry(timeline: Timeline(timeline), lsn: lsn, reason: "no recovery target specified")
+        }
+    }
+
+    mutating func lease(_ a: Arguments) throws {
+        if a.flag("none") { return observation.lease = .none }
+        observation.lease = .held(id: Int64(try a.integer("id") ?? 1), deadline: .at(try a.number("deadline") ?? 0))
+    }
+
+    /// `peers asked=100 complete h2=0/5000000,standby,tl1,priority2 h3=silent`
+    mutating func peers(_ a: Arguments) throws {
+        if a.flag("none") { return observation.peers = PeerObservation() }
+        var reports: [PeerReport] = []
+        for (name, text) in a.values.sorted(by: { $0.key < $1.key }) where name != "asked" {
+            let parts = text.split(separator: ",").map(String.init)
+            if parts == ["silent"] {
+                reports.append(PeerReport(name: name, answer: nil))
+                continue
+            }
+            var answer = PeerReport.Answer(
+                isPrimary: parts.contains("primary"), lsn: try a.parse(parts[0]) { LSN($0) }, timeline: Timeline(1),
+                mayLead: !parts.contains("nofailover"))
+            for part in parts {
+                if part.hasPrefix("tl"), let number = UInt32(part.dropFirst(2)) { answer.timeline = Timeline(number) }
+                if part.hasPrefix("priority"), let number = Int(part.dropFirst(8)) { answer.failoverPriority = number }
+            }
+            reports.append(PeerReport(name: name, answer: answer))
+        }
+        let asked = try a.number("asked").map { BootInstant.at($0) }
+        observation.peers = PeerObservation(
+            askedAt: asked ?? observation.peers.askedAt ?? observation.now, isComplete: a.flag("complete"),
+            reports: reports)
+    }
+
+    /// `operation running|done|failed NAME [of=h2] [why=...]`
+    mutating func operation(_ a: Arguments) throws {
+        guard let word = a.words.first, word != "idle" else { return observation.operation = .idle }
+        let source = a.values["of"].map { Upstream(name: $0, host: "10.0.0.\($0.dropFirst())", port: 5432) }
+        let operation: Operation
+        switch a.words.dropFirst().first {
+        case "start-primary": operation = .start(.primary)
+        case "start-standby": operation = .start(.standby(source))
+        case "promote": operation = .promote
+        case "demote-immediate": operation = .demote(.immediate)
+        case "demote-switchover": operation = .demote(.switchover(candidate: a.values["candidate"]))
+        case "demote-offline": operation = .demote(.offline)
+        case "rewind": operation = .rewind(from: source ?? Upstream(name: "h2", host: "10.0.0.2", port: 5432))
+        case "clone": operation = .clone(from: source ?? Upstream(name: "h2", host: "10.0.0.2", port: 5432))
+        default: throw BadLine(description: "operation: which?")
+        }
+        switch word {
+        case "running": observation.operation = .running(operation, since: observation.now)
+        case "done": observation.operation = .finished(operation, .done)
+        case "failed": observation.operation = .finished(operation, .failed(a.values["why"] ?? "exit 1"))
+        default: throw BadLine(description: "operation: running, done, failed or idle")
+        }
+    }
+
+    mutating func guardian(_ a: Arguments) throws {
+        switch a.words.first {
+        case "absent": observation.guardian = .absent
+        case "disarmed": observation.guardian = .disarmed
+        default: observation.guardian = .armed(deadline: .at(try a.number("deadline") ?? 0))
+        }
+    }
+}
+
+extension Decision {
+    /// As the scripts show it.
+    var lines: [String] {
+        ["\(rule.number) \(rule.name): \(reason)"] + actions.map { "  \($0.text)" } + ["  wake \(wakeAt.text)"]
+    }
+}
+
+extension BootInstant {
+    var text: String {
+        let milliseconds = nanoseconds / 1_000_000
+        let fraction = String(milliseconds % 1000)
+        return milliseconds % 1000 == 0
+            ? "\(milliseconds / 1000)s"
+            : "\(milliseconds / 1000).\(String(repeating: "0", count: 3 - fraction.count) + fraction)s"
+    }
+}
+
+extension Action {
+    var text: String {
+        switch self {
+        case .acquireLock: "acquireLock"
+        case .reattachLock: "reattachLock"
+        case .releaseLock(let lsn): "releaseLock" + (lsn.map { " \($0)" } ?? "")
+        case .writeInitialize(let identifier): "writeInitialize \(identifier)"
+        case .begin(let operation): "begin \(operation.words)"
+        case .cancelOperation: "cancelOperation"
+        case .follow(let upstream): "follow \(upstream.name)"
+        case .askPeers: "askPeers"
+        case .armGuard(let deadline): "armGuard \(deadline.text)"
+        case .disarmGuard: "disarmGuard"
+        case .clearFailover(let reason): "clearFailover (\(reason))"
+        case .keepSlots(let names): "keepSlots \(names.joined(separator: " "))"
+        }
+    }
+}
+
+extension Operation {
+    fileprivate var words: String {
+        switch self {
+        case .start(.primary): "start primary"
+        case .start(.standby(let upstream)): "start standby" + (upstream.map { " of \($0.name)" } ?? "")
+        case .stop(let mode): "stop \(mode.rawValue)"
+        case .promote: "promote"
+        case .demote(.immediate): "demote immediate"
+        case .demote(.switchover(let candidate)): "demote switchover" + (candidate.map { " to \($0)" } ?? "")
+        case .demote(.offline): "demote offline"
+        case .rewind(let source): "rewind from \(source.name)"
+        case .clone(let source): "clone from \(source.name)"
+        }
+    }
+}
