@@ -69,7 +69,7 @@ let package = Package(
         ]),
         module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "PostgresModel"]),
         module("Execution", "Sources/Adopt/Execution", [
-            "Planning", "Survey", "Shell", "Store", "Cluster", "Configuration", crypto,
+            "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
 
         // observe -> decide -> act

@@ -57,7 +57,7 @@ public enum LegacyCluster {
             file("/etc/postgresql/15/main/postgresql.conf", "conf"),
             file("/etc/postgresql/15/main/pg_hba.conf", hba), file("/etc/postgresql/15/main/pg_ident.conf", "ident"),
         ],
-        hbaText: hba,
+        hbaText: hba, configText: "max_connections = 250\ninclude_dir = 'conf.d'\t\t# other files\n",
         control: ControlFacts(
             systemIdentifier: SystemIdentifier(rawValue: 7_301_234_567_890_123_456), timeline: Timeline(1),
             clusterState: "in production", dataChecksums: false, walLogHints: false),

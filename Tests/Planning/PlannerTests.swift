@@ -65,7 +65,7 @@ import Testing
         #expect(change.prefix == "/service/shop/")
         #expect(change.entries[0] == .init(key: "initialize", value: "7301234567890123456"))
         let config = change.entries[1].value
-        #expect(config.contains("\"max_connections\":250"))
+        #expect(config.contains("\"max_connections\":\"250\""))
         #expect(config.contains("\"wal_keep_size\":\"256MB\""))
         #expect(config.contains("\"ttl\":12,\"loop_wait\":4,\"retry_timeout\":4"))
         #expect(config.contains(

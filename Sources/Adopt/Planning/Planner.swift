@@ -34,7 +34,7 @@ public struct Planner: Sendable {
         var steps: [PlannedStep] = []
         for name in playbook.cluster { steps += try context.clusterSteps(name) }
         for host in context.replicas where !context.isAdopted(host) {
-            steps += playbook.replica.compactMap { context.replicaSteps($0, host) }
+            for name in playbook.replica { if let step = try context.replicaSteps(name, host) { steps.append(step) } }
         }
         // Lock and backup alone are no work: an adopted cluster has nothing to do.
         if steps.allSatisfy({ [.lock, .backup].contains($0.kind.name) }) { return [] }
