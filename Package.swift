@@ -118,7 +118,7 @@ let package = Package(
         module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
-        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
@@ -126,6 +126,5 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
     ]
 )
