@@ -124,5 +124,9 @@ let package = Package(
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
         tests("SSH", ["SSH", "Shell"]),
+        tests("Timekeeping", ["Timekeeping"]),
+        tests("Cluster", ["Cluster"]),
+        tests("HACore", ["HACore"], exclude: ["Scenarios"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
     ]
 )

@@ -1,0 +1,13 @@
+# Sourced by demo and test, from the root of the repository.
+
+# Hosts are booted by root. sudo loses PATH, in which the Swift toolchain is.
+become_root() {
+  [ "$(id -u)" = 0 ] || exec sudo env "PATH=$PATH" "CI=${CI:-}" "$0" "$@"
+}
+
+require_swift() {
+  command -v swift >/dev/null || {
+    echo "$(basename "$0"): no swift in PATH; install the Swift 6 toolchain from https://swift.org/install" >&2
+    exit 1
+  }
+}
