@@ -127,5 +127,7 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
+        // Real hosts; the programs are run as an operator runs them.
+        tests("Lab", ["JSON"]),
     ]
 )

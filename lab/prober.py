@@ -130,7 +130,9 @@ def main() -> int:
     threads = [threading.Thread(target=probe.run, daemon=True) for probe in probes]
     for thread in threads:
         thread.start()
-    stop.wait(options.seconds)
+    orphanage, end = client.Orphanage(), began + options.seconds if options.seconds else None
+    while not stop.wait(0.2) and not orphanage.is_orphan() and (end is None or client.now() < end):
+        pass
     stop.set()
     for thread in threads:
         thread.join(timeout=5)

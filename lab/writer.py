@@ -41,7 +41,8 @@ class Writer:
     def run(self, seconds: float | None) -> None:
         end = self.began + seconds if seconds else None
         due = client.now()
-        while not self.stop and (end is None or client.now() < end):
+        orphanage = client.Orphanage()
+        while not self.stop and not orphanage.is_orphan() and (end is None or client.now() < end):
             if self.connection is None and not self.connect():
                 time.sleep(0.05)
                 continue
