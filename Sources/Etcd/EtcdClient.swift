@@ -66,6 +66,7 @@ public actor EtcdClient {
         let body = message.encoded
         var failures = 0
         var mayAuthenticate = true
+        var cause: EtcdError?
         while true {
             let index = only ?? preferred
             do {
@@ -86,7 +87,10 @@ public actor EtcdClient {
                 failures += 1
                 let isRound = failures % count == 0
                 let pause = isRound ? TimeAmount.milliseconds(100) : .zero
-                if NIODeadline.now() + pause + .milliseconds(5) >= end || Task.isCancelled { throw error }
+                // That the time ran out before the last try was sent says less than what stopped the tries before.
+                let isCutShort = error.code == .deadlineExceeded && !error.isAmbiguous
+                if !isCutShort { cause = error }
+                if NIODeadline.now() + pause + .milliseconds(5) >= end || Task.isCancelled { throw cause ?? error }
                 if isRound { try await sleep(pause) }
             }
         }

@@ -60,21 +60,4 @@ import Testing
         #expect(old.keyValues.first?.value == [1], "a serializable read needs no quorum")
         await client.close()
     }
-
-    /// One watch and a keepalive each second for five seconds.
-    @Test func anIdleClientUsesNextToNoProcessorTime() async throws {
-        let etcd = EtcdCluster()
-        defer { etcd.stop() }
-        let client = try client(etcd)
-        let lease = try await client.leaseGrant(ttlSeconds: 10, timeout: .seconds(10))
-        let watch = Task { for try await _ in client.watch(prefix: "/w/", fromRevision: 1) {} }
-        let before = processorSeconds()
-        for _ in 0..<5 {
-            _ = try await client.leaseKeepAlive(id: lease.id, timeout: .seconds(2))
-            try await client.sleep(.seconds(1))
-        }
-        print("idle client: \((processorSeconds() - before) / 5 * 100) % of a core (other tests included)")
-        watch.cancel()
-        await client.close()
-    }
 }
