@@ -96,7 +96,9 @@ public actor EtcdClient {
         }
     }
 
-    private func attempt(_ path: String, _ body: [UInt8], at index: Int, until end: NIODeadline) async throws -> [UInt8] {
+    private func attempt(
+        _ path: String, _ body: [UInt8], at index: Int, until end: NIODeadline
+    ) async throws -> [UInt8] {
         let connection = try await connection(to: index, until: end)
         let token = try await currentToken(over: connection, until: end)
         let left = end - .now()
@@ -106,7 +108,9 @@ public actor EtcdClient {
         return try await connection.unary(GRPCRequest(path: path, message: body, timeout: left, token: token))
     }
 
-    private func decode<Reply: ResponseMessage>(_ type: Reply.Type, _ bytes: [UInt8], endpoint index: Int) throws -> Reply {
+    private func decode<Reply: ResponseMessage>(
+        _ type: Reply.Type, _ bytes: [UInt8], endpoint index: Int
+    ) throws -> Reply {
         do {
             return try Reply(decoding: bytes)
         } catch {
@@ -222,7 +226,8 @@ struct TermWatermark {
     mutating func judge(_ header: ResponseHeader, isConfirmed: Bool) -> (EtcdError.Code, String)? {
         if let clusterID, clusterID != header.clusterID {
             let ids = "\(String(header.clusterID, radix: 16)) instead of \(String(clusterID, radix: 16))"
-            return (.foreignCluster, "the server belongs to another etcd cluster (\(ids)): restored, rebuilt or a wrong endpoint")
+            let text = "the server belongs to another etcd cluster (\(ids)): restored, rebuilt or a wrong endpoint"
+            return (.foreignCluster, text)
         }
         if header.raftTerm < term {
             return (.staleServer, "the server is at raft term \(header.raftTerm), the cluster was at \(term)")
