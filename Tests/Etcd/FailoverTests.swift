@@ -37,7 +37,7 @@ import Testing
         let start = monotonicSeconds()
         #expect(try await direct.range(.key("k"), timeout: .seconds(3)).keyValues.first?.value == [1])
         let first = monotonicSeconds() - start
-        #expect(first >= 0.9 && first < 2)
+        #expect(first >= 0.9 && first < 2.9)
         let again = monotonicSeconds()
         _ = try await direct.range(.key("k"), timeout: .seconds(3))
         #expect(monotonicSeconds() - again < 0.5, "the good server is remembered")
@@ -55,7 +55,7 @@ import Testing
         let start = monotonicSeconds()
         let error = await failure { _ = try await client.range(.key("k"), timeout: .seconds(2)) }
         #expect(error != nil)
-        #expect(monotonicSeconds() - start < 3.5)
+        #expect(monotonicSeconds() - start < 6)
         let old = try await client.range(.key("k"), serializable: true, timeout: .seconds(3))
         #expect(old.keyValues.first?.value == [1], "a serializable read needs no quorum")
         await client.close()
