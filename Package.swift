@@ -65,11 +65,11 @@ let package = Package(
         module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
         module("Planning", "Sources/Adopt/Planning", [
-            "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", crypto,
+            "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),
-        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster"]),
+        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "PostgresModel"]),
         module("Execution", "Sources/Adopt/Execution", [
-            "Planning", "Survey", "Shell", "Store", "Cluster", "Configuration", crypto,
+            "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
 
         // observe -> decide -> act
@@ -115,11 +115,18 @@ let package = Package(
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
-        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
+        tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
+        tests("Execution", ["Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight"]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
         tests("SSH", ["SSH", "Shell"]),
+        tests("Timekeeping", ["Timekeeping"]),
+        tests("Cluster", ["Cluster"]),
+        tests("HACore", ["HACore"], exclude: ["Scenarios"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
     ]

@@ -35,7 +35,7 @@ extension Inventory {
         "# pgadopt inventory: which servers are to become highly available clusters.",
         "#   pgadopt check FILE    what stands in the way; changes nothing",
         "#   pgadopt plan FILE     what apply would do; changes nothing",
-        "# Lines that begin with '#' show what else can be said; an absent value is discovered or has the default shown.",
+        "# Lines that begin with '#' show what else can be said; what is absent is discovered or has a default.",
         "# Secrets do not belong here: name a file or an environment variable that holds them.",
         "# Relative file names are relative to this file.",
         "",

@@ -154,7 +154,7 @@ private struct JSONParser {
     }
 
     private mutating func fourDigits() throws(JSONError) -> UInt16 {
-        guard position + 4 <= bytes.count,
+        guard position + 4 <= bytes.count, bytes[position] != UInt8(ascii: "+"), bytes[position] != UInt8(ascii: "-"),
             let value = UInt16(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
         else { throw fail("expected four hexadecimal digits") }
         position += 4

@@ -131,7 +131,7 @@ extension Connection {
         }
         if code == 0 { return true }
         switch code {
-        case _ where encrypted && session.lastError.contains("private key"): tried.append("\(path) (wrong passphrase?)")
+        case _ where encrypted && session.lastError.lowercased().contains("private key"): tried.append("\(path) (wrong passphrase?)")
         case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED: tried.append(path)
         default: tried.append("\(path) (\(session.lastError))")
         }

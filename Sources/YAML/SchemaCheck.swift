@@ -3,8 +3,9 @@ extension Schema {
     /// may ignore whatever has the wrong form: it has been reported.
     public func check(_ node: YAMLNode, named name: String, _ report: inout Diagnostics) {
         guard let mapping = node.mapping else {
-            let found = node.isNull ? "'\(name)' is empty" : "'\(name)' is \(node.kindText)"
-            report.error(found, at: node.position, allowed: ValueType.section(self).allowed)
+            // The text is not repeated: somebody may have written `user:password` in place of a section.
+            let found = node.isNull ? "is empty" : node.scalar != nil ? "is text" : "is \(node.kindText)"
+            report.error("'\(name)' \(found)", at: node.position, allowed: ValueType.section(self).allowed)
             return
         }
         for entry in mapping.entries { check(entry, &report) }

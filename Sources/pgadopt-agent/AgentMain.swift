@@ -16,7 +16,6 @@ enum AgentMain {
         """
 
     static func main() async {
-        setlinebuf(stdout)
         signal(SIGPIPE, SIG_IGN)
         var words = Array(CommandLine.arguments.dropFirst())
         let validates = words.first == "--validate-config"

@@ -22,10 +22,11 @@ struct ControlHost {
         var options = SSHOptions()
         options.useSudo = host.ssh.sudo == .auto
         options.passphrase = passphrase.map { source in { @Sendable _ in try Secret.read(source) } }
-        let target = try await SSHTarget.resolve(
-            host.ssh.host, name: host.name, user: host.ssh.user, port: host.ssh.port,
-            identityFile: host.ssh.identityFile, knownHostsFile: host.ssh.knownHostsFile, jump: host.ssh.jump,
-            useAgent: host.ssh.useAgent)
+        let request = SSHRequest(
+            alias: host.ssh.host, port: host.ssh.port, user: host.ssh.user, identityFile: host.ssh.identityFile,
+            useAgent: host.ssh.useAgent, knownHostsFile: host.ssh.knownHostsFile, jump: host.ssh.jump)
+        let target = try await SSHResolver(configFile: Files.environment("PGADOPT_SSH_CONFIG"))
+            .resolve(request, hostName: host.name)
         return SSHHost(name: host.name, target: target, options: options)
     }
 

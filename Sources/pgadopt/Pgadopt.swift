@@ -24,7 +24,6 @@ struct Pgadopt: AsyncParsableCommand {
         ])
 
     static func main() async {
-        setlinebuf(stdout)
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()

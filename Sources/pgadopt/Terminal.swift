@@ -1,4 +1,5 @@
 import Glibc
+import Report
 
 /// What the tool knows of the terminal it talks to.
 enum Terminal {
@@ -12,6 +13,8 @@ enum Terminal {
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 100 }
         return Int(size.ws_col)
     }
+
+    static var style: TextStyle { TextStyle(isColoured: usesColour, width: width) }
 
     /// An error for a person, on standard error.
     static func complain(_ text: String) { write("pgadopt: \(text)\n", to: STDERR_FILENO) }

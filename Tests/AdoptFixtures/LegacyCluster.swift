@@ -57,7 +57,7 @@ public enum LegacyCluster {
             file("/etc/postgresql/15/main/postgresql.conf", "conf"),
             file("/etc/postgresql/15/main/pg_hba.conf", hba), file("/etc/postgresql/15/main/pg_ident.conf", "ident"),
         ],
-        hbaText: hba,
+        hbaText: hba, configText: "max_connections = 250\ninclude_dir = 'conf.d'\t\t# other files\n",
         control: ControlFacts(
             systemIdentifier: SystemIdentifier(rawValue: 7_301_234_567_890_123_456), timeline: Timeline(1),
             clusterState: "in production", dataChecksums: false, walLogHints: false),
@@ -96,6 +96,24 @@ public enum LegacyCluster {
         ],
         store: StoreFacts(endpoints: [.init(endpoint: "10.77.0.1:2379", version: "3.4.23")], keys: [:], revision: 12),
         takenAt: "2026-11-22T16:00:00Z")
+
+    /// The same cluster some days after its adoption.
+    public static let adopted: ClusterFacts = {
+        var facts = Self.facts
+        let block = ["10.77.0.1", "10.77.0.2", "10.77.0.3"].flatMap { address in
+            ["host replication \(Layout.replicationRole) \(address)/32 scram-sha-256",
+             "host postgres    \(Layout.rewindRole) \(address)/32 scram-sha-256"]
+        }
+        facts.hosts[0].servers[0].hbaText = ManagedBlock.inserting(block, into: hba)
+        for index in 1...2 {
+            var standby = server
+            standby.sql?.isInRecovery = true
+            facts.hosts[index].servers = [standby]
+        }
+        facts.store.keys = ["initialize": "7301234567890123456", "config": "{}", "leader": "h1"]
+        for name in ["h1", "h2", "h3"] { facts.store.keys?["members/\(name)"] = #"{"state":"running"}"# }
+        return facts
+    }()
 
     static func empty(_ name: String) -> HostFacts {
         HostFacts(

@@ -56,7 +56,7 @@ import YAML
             scope: s
             name: "n"
             namespace: service
-            # Health checks, patronictl and the other members come here.
+            # Health checks, patronictl and other members come here.
             restapi:
               listen: "*:8008"
               connect_address: h:8008

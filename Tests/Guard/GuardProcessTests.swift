@@ -38,7 +38,7 @@ import Timekeeping
     @Test func extensionsKeepThePostmasterAliveAndASecondAgentTakesOver() async throws {
         try await withGuard { guardian in
             let fake = try await FakePostmaster.start()
-            let first = guardian.clock.now + .milliseconds(400)
+            let first = guardian.clock.now + .seconds(3)
             try await guardian.client.arm(fake.handle.identity, until: first, by: guardian.soon)
             await guardian.client.disconnect()
             // The new agent finds the same guard, still armed, and moves its deadline.
@@ -106,7 +106,7 @@ import Timekeeping
             let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
             let kilobytes = try #require(Int(line.split(separator: " ")[1]))
             print("guard: VmRSS \(kilobytes) kB")
-            #expect(kilobytes < 32_000)
+            #expect(kilobytes < 36_000)
         }
     }
 }
@@ -150,9 +150,8 @@ func withGuard(_ body: (Guardian) async throws -> Void) async throws {
 /// The guard that was built with these tests: it lies in the directory of the test program.
 private func builtGuard() -> String {
     let me = linkTarget("/proc/self/exe") ?? ""
-    if me.hasSuffix(".xctest") { return me.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/pgadopt-guard" }
-    let arguments = CommandLine.arguments + ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
-    let bundle = arguments.first { $0.hasSuffix(".xctest") } ?? ""
+    let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
+    let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""
     return bundle.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/pgadopt-guard"
 }
 

@@ -36,4 +36,40 @@ import Testing
         #expect(reading.inventory == nil)
         #expect(reading.problems.map { "\($0.position)" } == ["2:6"])
     }
+
+    /// SplitMix64: the same inputs in every run.
+    private struct Generator: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return z ^ (z >> 31)
+        }
+    }
+
+    @Test func mutationsOfTheExampleGiveAnInventoryOrErrorsInOrder() {
+        var random = Generator(state: 5)
+        let original = Array(file("../../inventory.example.yaml").utf8)
+        for _ in 0..<1500 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...5, using: &random) {
+                let index = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0...2, using: &random) {
+                case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+                case 1: bytes.removeSubrange(index..<min(bytes.count, index + Int.random(in: 1...60, using: &random)))
+                default: bytes.insert(bytes.randomElement(using: &random) ?? 0, at: index)
+                }
+                if bytes.isEmpty { bytes = original }
+            }
+            let reading = Inventory.read(bytes, path: "i.yaml")
+            #expect((reading.inventory == nil) == reading.problems.contains { $0.severity == .error })
+            #expect(reading.problems.map(\.position) == reading.problems.map(\.position).sorted())
+            for cluster in reading.inventory?.clusters ?? [] {
+                #expect(cluster.hosts.filter { $0.role == .primary }.count == 1)
+                #expect(!cluster.replicaHosts.isEmpty && !cluster.store.endpoints.isEmpty)
+            }
+        }
+    }
 }

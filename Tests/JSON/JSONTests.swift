@@ -12,7 +12,7 @@ import Testing
         #expect(throws: JSONError.self) { try JSON(parsing: #""\ud83d""#) }
     }
 
-    @Test(arguments: ["", "{", "[1,]", "01", "-", "1.", "{\"a\" 1}", "\"\u{1}\"", "nul", "1 2", "+1", "\"\\x\""])
+    @Test(arguments: ["", "{", "[1,]", "01", "-", "1.", "{\"a\" 1}", "\"\u{1}\"", "nul", "1 2", "+1", "\"\\x\"", "\"\\u+123\""])
     func refuses(_ text: String) {
         #expect(throws: JSONError.self) { try JSON(parsing: text) }
     }

@@ -10,7 +10,7 @@ import Timekeeping
         let until = clock.now + .milliseconds(30)
         try await clock.sleep(until: until, tolerance: nil)
         #expect(clock.now >= until)
-        #expect(clock.now - until < .milliseconds(500))
+        #expect(clock.now - until < .seconds(5))
     }
 
     @Test func aCancelledSleepEndsAtOnce() async throws {

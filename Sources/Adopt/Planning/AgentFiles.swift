@@ -1,92 +1,76 @@
+import Configuration
 import Inventory
-import YAML
+import JSON
+import PostgresModel
 
+/// The agent's configuration and its unit.
 extension PlanContext {
-    func agentChange(of host: HostSpec) -> AgentChange {
+    func agentChange(of host: HostSpec) throws(PlanningError) -> AgentChange {
         let isPrimary = host.name == primary.name
+        let text: String
+        do throws(ConfigurationError) {
+            text = try agentConfiguration(of: host).yamlText()
+        } catch {
+            throw PlanningError(.unsupported, host: host.name, "the agent's configuration cannot be written: \(error)")
+        }
         return AgentChange(
             member: host.name, role: isPrimary ? .leader : .replica,
             configuration: FileWrite(
-                path: layout.agentConfiguration, owner: osUser(of: host), mode: "0640",
-                content: agentConfiguration(of: host)),
-            unitFiles: unitFiles(of: host), unit: layout.unit, restPort: spec.replicas.restPort,
-            storePrefix: storePrefix, postmaster: isPrimary ? postmaster : nil)
+                path: layout.agentConfiguration, owner: osUser(of: host), mode: "0640", content: text),
+            unitFiles: unitFiles(of: host), unit: layout.unit, osUser: osUser(of: host),
+            stateDirectory: layout.agentState, restPort: spec.replicas.restPort, storePrefix: storePrefix,
+            postmaster: isPrimary ? postmaster : nil)
     }
 
-    /// Patroni's configuration format (compatibility sheet d.2); passwords are in files it refers to.
-    private func agentConfiguration(of host: HostSpec) -> String {
-        let fields: [YAMLField] = [
-            YAMLField("scope", .string(spec.name), comment: "Written by pgadopt apply. Reload: systemctl reload \(layout.unit)"),
-            YAMLField("name", .string(host.name)),
-            YAMLField("namespace", .string("/\(spec.store.namespace.trimmingSlashes)/")),
-            YAMLField("restapi", .map([
-                YAMLField("listen", .string("0.0.0.0:\(spec.replicas.restPort)")),
-                YAMLField("connect_address", .string("\(bracketed(host.address)):\(spec.replicas.restPort)")),
-            ])),
-            YAMLField("etcd3", .map(storeFields())),
-            YAMLField("postgresql", .map(postgresFields(of: host))),
-            YAMLField("watchdog", .map([YAMLField("mode", "automatic")])),
-            YAMLField("tags", .map(host.tags.sorted { $0.key < $1.key }.map { YAMLField($0.key, tagValue($0.value)) })),
-        ]
-        return YAMLValue.map(fields).yamlText
-    }
-
-    private func storeFields() -> [YAMLField] {
-        var fields = [YAMLField("hosts", .list(spec.store.endpoints.map { .string($0) }))]
-        if let tls = spec.store.tls {
-            fields.append(YAMLField("protocol", "https"))
-            if tls.caFile != nil { fields.append(YAMLField("cacert", .string("\(layout.secrets)/store-ca.pem"))) }
-            if tls.certificateFile != nil { fields.append(YAMLField("cert", .string("\(layout.secrets)/store-cert.pem"))) }
-            if tls.keyFile != nil { fields.append(YAMLField("key", .string("\(layout.secrets)/store-key.pem"))) }
+    private func agentConfiguration(of host: HostSpec) -> AgentConfiguration {
+        let tls = spec.store.tls
+        let login = spec.store.username.map {
+            Login(username: $0, password: .file("\(layout.secrets)/store.password"))
         }
-        if let username = spec.store.username {
-            fields.append(YAMLField("username", .string(username)))
-            fields.append(YAMLField("password_file", .string("\(layout.secrets)/store.password")))
-        }
-        return fields
+        return AgentConfiguration(
+            scope: spec.name, name: host.name, namespace: spec.store.namespace.trimmingSlashes,
+            restapi: .init(
+                listen: ListenAddress(hosts: ["0.0.0.0"], port: spec.replicas.restPort),
+                connectAddress: HostPort(host: host.address, port: spec.replicas.restPort)),
+            etcd: .init(
+                endpoints: spec.store.endpoints.compactMap { HostPort($0, defaultPort: 2379) }, usesTLS: tls != nil,
+                caFile: tls?.caFile == nil ? nil : "\(layout.secrets)/store-ca.pem",
+                certificateFile: tls?.certificateFile == nil ? nil : "\(layout.secrets)/store-cert.pem",
+                keyFile: tls?.keyFile == nil ? nil : "\(layout.secrets)/store-key.pem", login: login),
+            postgresql: postgresSection(of: host), tags: tags(of: host), pgadopt: ownSection(of: host))
     }
 
-    private func postgresFields(of host: HostSpec) -> [YAMLField] {
+    private func postgresSection(of host: HostSpec) -> AgentConfiguration.Postgres {
         let port = port(of: host)
-        let listen = sql.setting("listen_addresses") ?? "*"
-        var fields = [
-            YAMLField("listen", .string("\(listen):\(port)")),
-            YAMLField("connect_address", .string("\(bracketed(host.address)):\(port)")),
-            YAMLField("data_dir", .string(dataDirectory(of: host))),
-        ]
-        if let directory = configDirectory { fields.append(YAMLField("config_dir", .string(directory))) }
-        fields += [
-            YAMLField("bin_dir", .string(binDirectory(of: host))),
-            YAMLField("pgpass", .string("/run/pgadopt/\(spec.name)/pgpass")),
-            YAMLField("use_unix_socket", true),
-            YAMLField("authentication", .map([
-                YAMLField("superuser", .map([YAMLField("username", .string(osUser(of: host)))])),
-                YAMLField("replication", .map(credentials(Layout.replicationRole))),
-                YAMLField("rewind", .map(credentials(Layout.rewindRole))),
-            ])),
-            YAMLField("parameters", .map([YAMLField("unix_socket_directories", .string(socketDirectories))])),
-        ]
-        return fields
+        let listen = (sql.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
+        return .init(
+            listen: ListenAddress(hosts: listen.isEmpty ? ["localhost"] : listen, port: port),
+            connectAddress: HostPort(host: host.address, port: port), dataDirectory: dataDirectory(of: host),
+            configDirectory: configDirectory, binDirectory: binDirectory(of: host),
+            pgpass: "\(layout.agentState)/pgpass", superuser: Login(username: osUser(of: host)),
+            replication: credentials(Layout.replicationRole), rewind: credentials(Layout.rewindRole),
+            parameters: parameters(of: host), useUnixSocket: true)
     }
 
-    private var socketDirectories: String {
-        server.socketDirectories.isEmpty ? socketDirectory : server.socketDirectories.joined(separator: ",")
+    private func ownSection(of host: HostSpec) -> AgentConfiguration.Own {
+        let isOutside = configDirectory != nil
+        return .init(
+            stateDirectory: layout.agentState, configFile: isOutside ? server.configFile : nil,
+            hbaFile: isOutside ? server.hbaFile : nil, identFile: isOutside ? server.identFile : nil,
+            includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host))
     }
 
-    private func credentials(_ role: String) -> [YAMLField] {
-        [YAMLField("username", .string(role)), YAMLField("password_file", .string(layout.passwordFile(role: role)))]
+    private func credentials(_ role: String) -> Login {
+        Login(username: role, password: .file(layout.passwordFile(role: role)))
     }
 
-    private func tagValue(_ text: String) -> YAMLValue {
-        if let number = Int(text) { return .int(number) }
-        return switch text {
-        case "true": true
-        case "false": false
-        default: .string(text)
+    private func tags(of host: HostSpec) -> JSONObject {
+        var tags = JSONObject()
+        for (key, text) in host.tags.sorted(by: { $0.key < $1.key }) {
+            tags[key] = Int64(text).map(JSON.int) ?? (text == "true" ? true : text == "false" ? false : .string(text))
         }
+        return tags
     }
-
-    private func bracketed(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
 
     private func unitFiles(of host: HostSpec) -> [FileWrite] {
         var files = [FileWrite(path: Layout.unitTemplate, content: Self.unitTemplate)]

@@ -15,7 +15,7 @@ extension PlanContext {
         case .settings: isAdopted(primary) ? [] : [try settingsStep()]
         case .store: storeSteps()
         case .legacyUnit: isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
-        case .agent: isAdopted(primary) ? [] : [agentStep(primary)]
+        case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock: []
         }
     }
@@ -127,11 +127,7 @@ extension PlanContext {
             else { throw PlanningError(.missingFacts, host: primary.name, "\(main) could not be read") }
             include = edit.changesNothing ? nil : edit
         }
-        let file = FileWrite(
-            path: path, owner: server.osUser, mode: configDirectory == nil ? "0600" : "0644",
-            content: includeFileText(
-                scope: spec.name, comment: "Values that were running when the server was adopted are pinned.",
-                settings.map { ($0.name, $0.new) }))
+        let file = try includeFile(of: primary, standby: nil)
         let changed = settings.filter { $0.isReloadable && $0.old != $0.new }
         return PlannedStep(
             host: primary.name,
@@ -161,8 +157,8 @@ extension PlanContext {
             undo: "remove the drop-in and \(change.marker.path), reload systemd; the unit owns the server again at its next start")
     }
 
-    func agentStep(_ host: HostSpec) -> PlannedStep {
-        let change = agentChange(of: host)
+    func agentStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
+        let change = try agentChange(of: host)
         return PlannedStep(
             host: host.name, kind: .agent(change), effect: .service,
             summary: change.role == .leader

@@ -18,6 +18,8 @@ public struct Layout: Equatable, Sendable {
     public func passwordFile(role: String) -> String { "\(secrets)/\(role).password" }
     /// Journal, lock, backups of configuration files, logs of builds.
     public var state: String { "/var/lib/pgadopt/\(scope)" }
+    /// The agent's own; the rest of `state` belongs to root.
+    public var agentState: String { "\(state)/agent" }
     public var lock: String { "\(state)/lock" }
     public var journal: String { "\(state)/journal.jsonl" }
     public var backup: String { "\(state)/backup" }

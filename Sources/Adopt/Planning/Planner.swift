@@ -34,7 +34,7 @@ public struct Planner: Sendable {
         var steps: [PlannedStep] = []
         for name in playbook.cluster { steps += try context.clusterSteps(name) }
         for host in context.replicas where !context.isAdopted(host) {
-            steps += playbook.replica.compactMap { context.replicaSteps($0, host) }
+            for name in playbook.replica { if let step = try context.replicaSteps(name, host) { steps.append(step) } }
         }
         // Lock and backup alone are no work: an adopted cluster has nothing to do.
         if steps.allSatisfy({ [.lock, .backup].contains($0.kind.name) }) { return [] }
@@ -56,6 +56,9 @@ public struct Planner: Sendable {
                 }
             if name == .verify { required += steps.filter { $0.kind.name == .streaming }.map(\.id) }
             if name == .secrets, isReplica { required.append(PlannedStep.id(host: primary, name: .secrets)) }
+            if case .hba(let change) = step.kind {
+                required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
+            }
             if name == .slot { required = [PlannedStep.id(host: primary, name: .agent)].filter(ids.contains) }
             step.prerequisites = required.reduce(into: []) { unique, id in if !unique.contains(id) { unique.append(id) } }
             return step

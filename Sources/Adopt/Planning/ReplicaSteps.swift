@@ -1,15 +1,16 @@
+import Configuration
 import Inventory
 import PostgresModel
 
 /// The steps that build one replica, and those that end the adoption.
 extension PlanContext {
-    func replicaSteps(_ name: StepName, _ host: HostSpec) -> PlannedStep? {
+    func replicaSteps(_ name: StepName, _ host: HostSpec) throws(PlanningError) -> PlannedStep? {
         switch name {
         case .slot: slotStep(host)
         case .baseBackup: baseBackupStep(host)
-        case .configFiles: configFilesStep(host)
+        case .configFiles: try configFilesStep(host)
         case .legacyUnit: legacyUnitChange(of: host).map { legacyUnitStep($0, host) }
-        case .agent: agentStep(host)
+        case .agent: try agentStep(host)
         case .streaming: streamingStep(host)
         case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .verify, .unlock: nil
         }
@@ -64,20 +65,13 @@ extension PlanContext {
             undo: "remove the directory, which this step created")
     }
 
-    private func configFilesStep(_ host: HostSpec) -> PlannedStep {
+    private func configFilesStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
         let paths = configDirectory.map { [$0] } ?? []
-        var values = settingsOfPrimary().settings.filter { $0.name != "max_slot_wal_keep_size" }.map { ($0.name, $0.new) }
-        values.append(("primary_conninfo", primaryConnection(for: host)))
-        values.append(("primary_slot_name", slotName(forMember: host.name)))
-        if dataDirectory(of: host) != server.dataDirectory, !paths.isEmpty {
-            values.append(("data_directory", dataDirectory(of: host)))
-        }
-        if port(of: host) != server.port { values.append(("port", String(port(of: host)))) }
-        let file = FileWrite(
-            path: settingsPath(of: host), owner: osUser(of: host), mode: configDirectory == nil ? "0600" : "0644",
-            content: includeFileText(scope: spec.name, comment: "This member was built as a standby.", values))
+        let standby = ManagedConfiguration.Standby(
+            primaryConnInfo: primaryConnection(for: host), primarySlotName: slotName(forMember: host.name))
         let change = ConfigFilesChange(
-            sourceHost: primary.name, osUser: osUser(of: host), paths: paths, settings: file,
+            sourceHost: primary.name, osUser: osUser(of: host), paths: paths,
+            settings: try includeFile(of: host, standby: standby),
             signalFiles: ["\(dataDirectory(of: host))/standby.signal"])
         return PlannedStep(
             host: host.name, kind: .configFiles(change), effect: .none,
@@ -87,19 +81,10 @@ extension PlanContext {
             estimate: StepEstimate(.milliseconds(500)), undo: "remove the files that this step created")
     }
 
-    /// Our include file, where it lies below the data directory in that of the member.
-    private func settingsPath(of host: HostSpec) -> String {
-        let path = settingsFile().path
-        guard path.hasPrefix(server.dataDirectory + "/") else { return path }
-        return dataDirectory(of: host) + path.dropFirst(server.dataDirectory.count)
-    }
-
-    private func primaryConnection(for host: HostSpec) -> String {
-        let fields = [
-            ("host", primary.address), ("port", String(server.port)), ("user", Layout.replicationRole),
-            ("passfile", layout.passfile), ("application_name", host.name), ("sslmode", "prefer"),
-        ]
-        return fields.map { "\($0.0)=\(connectionValue($0.1))" }.joined(separator: " ")
+    private func primaryConnection(for host: HostSpec) -> ConnectionInfo {
+        .replication(
+            host: primary.address, port: server.port, user: Layout.replicationRole, passfile: layout.passfile,
+            applicationName: host.name)
     }
 
     private func streamingStep(_ host: HostSpec) -> PlannedStep {
@@ -109,21 +94,4 @@ extension PlanContext {
             effect: .none, summary: "wait until \(host.name) streams from \(primary.name) and has replayed everything",
             estimate: StepEstimate(.seconds(2)), undo: "changes nothing")
     }
-}
-
-/// A value in a connection string: quoted when it holds anything but plain characters.
-private func connectionValue(_ value: String) -> String {
-    let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { scalar in
-        switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9", "_", "-", ".", "/", ":": true
-        default: false
-        }
-    }
-    if isPlain { return value }
-    var text = "'"
-    for character in value {
-        if character == "'" || character == "\\" { text += "\\" }
-        text.append(character)
-    }
-    return text + "'"
 }

@@ -1,4 +1,6 @@
+import Configuration
 import Facts
+import Inventory
 import PostgresModel
 
 /// Patroni's DCS-only parameters: they may only be set for all members at once, and a standby refuses to start
@@ -69,9 +71,7 @@ extension PlanContext {
     }
 
     private func includedDirectory() -> String? {
-        guard let main = server.configFile, let text = configText(main) else {
-            return server.debianCluster == nil ? nil : server.configFile.map { "\($0.directoryPart)/conf.d" }
-        }
+        guard let main = server.configFile, let text = configText(main) else { return nil }
         let directory = main.directoryPart
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { " \t='".contains($0) })
@@ -85,19 +85,42 @@ extension PlanContext {
     /// The text of a configuration file of the primary, when the survey read it.
     func configText(_ path: String) -> String? {
         if path == server.hbaFile { return server.hbaText }
-        return nil
+        return path == server.configFile ? server.configText : nil
     }
-}
 
-/// The text of our include file.
-func includeFileText(scope: String, comment: String, _ values: [(name: String, value: String)]) -> String {
-    var text = """
-        # Written by pgadopt for cluster \(scope). The agent owns this file; change settings with
-        # pgadopt edit-config, not here. \(comment)
-
-        """
-    for (name, value) in values {
-        text += "\(name) = '\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'\n"
+    /// What our include file says on a member, standby settings aside; the agent's configuration repeats it, since
+    /// the agent writes the file anew when the member's role changes.
+    func parameters(of host: HostSpec) -> [String: String] {
+        var values: [String: String] = [:]
+        for change in settingsOfPrimary().settings { values[change.name] = change.new }
+        // Each host has its own disk.
+        if host.name != primary.name { values["max_slot_wal_keep_size"] = nil }
+        if !server.socketDirectories.isEmpty {
+            values["unix_socket_directories"] = server.socketDirectories.joined(separator: ",")
+        }
+        // Where the directory's place is set by Debian's file, a member elsewhere needs its own.
+        if dataDirectory(of: host) != server.dataDirectory, configDirectory != nil {
+            values["data_directory"] = dataDirectory(of: host)
+        }
+        if port(of: host) != server.port { values["port"] = String(port(of: host)) }
+        return values
     }
-    return text
+
+    func includeFile(of host: HostSpec, standby: ManagedConfiguration.Standby?) throws(PlanningError) -> FileWrite {
+        let file = ManagedConfiguration(
+            scope: spec.name, member: host.name, parameters: parameters(of: host), standby: standby)
+        do throws(ConfigurationError) {
+            return FileWrite(
+                path: settingsPath(of: host), owner: osUser(of: host), mode: "0640", content: try file.render())
+        } catch {
+            throw PlanningError(.unsupported, host: host.name, "the include file cannot be written: \(error)")
+        }
+    }
+
+    /// Our include file; below the data directory it follows that of the member.
+    func settingsPath(of host: HostSpec) -> String {
+        let path = settingsFile().path
+        guard path.hasPrefix(server.dataDirectory + "/") else { return path }
+        return dataDirectory(of: host) + path.dropFirst(server.dataDirectory.count)
+    }
 }

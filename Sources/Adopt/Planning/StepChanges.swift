@@ -303,6 +303,9 @@ public struct AgentChange: Codable, Equatable, Sendable {
     public var unitFiles: [FileWrite]
     /// `pgadopt-agent@SCOPE.service`
     public var unit: String
+    public var osUser: String
+    /// Where the agent keeps what must outlive a reboot; owned by `osUser`.
+    public var stateDirectory: String
     public var restPort: Int
     /// `/NAMESPACE/SCOPE/`
     public var storePrefix: String
@@ -310,14 +313,16 @@ public struct AgentChange: Codable, Equatable, Sendable {
     public var postmaster: PostmasterIdentity?
 
     public init(
-        member: String, role: Role, configuration: FileWrite, unitFiles: [FileWrite], unit: String, restPort: Int,
-        storePrefix: String, postmaster: PostmasterIdentity? = nil
+        member: String, role: Role, configuration: FileWrite, unitFiles: [FileWrite], unit: String, osUser: String,
+        stateDirectory: String, restPort: Int, storePrefix: String, postmaster: PostmasterIdentity? = nil
     ) {
         self.member = member
         self.role = role
         self.configuration = configuration
         self.unitFiles = unitFiles
         self.unit = unit
+        self.osUser = osUser
+        self.stateDirectory = stateDirectory
         self.restPort = restPort
         self.storePrefix = storePrefix
         self.postmaster = postmaster

@@ -54,7 +54,8 @@ public struct PlanText: Sendable {
         let margin = String(repeating: " ", count: 6)
         var lines = style.wrapped(step.summary.printable, first: head)
         for detail in StepDetails(showsFiles: showsFiles).lines(step.kind) {
-            lines.append(margin + coloured(detail))
+            let rows = "+- @".contains(detail.prefix(1)) ? [margin + detail] : style.wrapped(detail, first: margin, hang: 10)
+            lines += rows.map(coloured)
         }
         var estimate = "about \(durationText(step.estimate.duration))"
         if let bytes = step.estimate.bytes { estimate += ", \(bytes)" }
@@ -65,8 +66,9 @@ public struct PlanText: Sendable {
     private func effect(_ effect: StepEffect) -> String { effect == .none ? "-" : effect.rawValue }
 
     private func coloured(_ line: String) -> String {
-        if line.hasPrefix("+") && !line.hasPrefix("+++") { return style.green(line) }
-        if line.hasPrefix("-") && !line.hasPrefix("---") { return style.red(line) }
+        let text = line.dropFirst(6)
+        if text.hasPrefix("+") && !text.hasPrefix("+++") { return style.green(line) }
+        if text.hasPrefix("-") && !text.hasPrefix("---") { return style.red(line) }
         return line
     }
 
@@ -90,8 +92,9 @@ public struct PlanText: Sendable {
         var sentence = "\(counted(plan.steps.count, "step")) on \(counted(Set(plan.steps.map(\.host)).count, "host"))"
         sentence += ", about \(durationText(total))"
         if copied.rawValue > 0 { sentence += ", \(copied) copied" }
-        sentence += "; reloads of the primary: \(reloads == 0 ? "none" : String(reloads)); restarts of the primary: none."
+        sentence += "."
         var lines = style.wrapped(sentence, first: "").map(style.bold)
+        lines.append(style.bold("Reloads of the primary: \(reloads == 0 ? "none" : String(reloads)); restarts of the primary: none."))
         if !plan.isApplicable {
             let names = plan.blockers.map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
             lines += style.wrapped(

@@ -148,14 +148,15 @@ public actor Agent {
     private func observe() async {
         state.server = await parts.server.observe()
         state.guardian = await guardObservation()
+        askFailsafeIfNeeded()
         if state.settings.ttl != dynamic.ttl { state.settings = coreSettings() }
     }
 
     private func observation() -> Observation {
         defer { if case .finished = state.operation { state.operation = .idle } }
         return Observation(
-            now: clock.now, me: me, settings: coreSettings(), server: state.server, store: state.store,
-            lease: state.lease, peers: state.peers, operation: state.operation, guardian: state.guardian)
+            now: clock.now, me: me, settings: coreSettings(), server: state.server, store: effectiveStore,
+            lease: effectiveLease, peers: state.peers, operation: state.operation, guardian: state.guardian)
     }
 
     private func note(_ decision: Decision) {

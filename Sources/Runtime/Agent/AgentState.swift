@@ -13,6 +13,7 @@ struct AgentState {
     var operation: OperationObservation = .idle
     var guardian: GuardObservation = .absent
     var settings = CoreSettings()
+    var failsafe = FailsafeState()
     /// The last decision, for the log (a reason is logged when it changes) and for the API.
     var decision: Decision?
     /// A promotion whose first checkpoint is not done: pg_rewind against us must wait for it.

@@ -71,17 +71,16 @@ extension Agent {
         if case .stopped = state.server.process {} else { try await stop(.fast) }
         let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
         log.notice("pg_rewind: \(outcome)")
-        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
     }
 
     private func clone(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
         let log = log
-        try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
+        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
             log.info("base backup from \(upstream.name): \(progress)")
         }
-        try await server.start(.standby(upstream), by: clock.now + dynamic.primaryStartTimeout)
+        for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 
     private func promote() async throws {

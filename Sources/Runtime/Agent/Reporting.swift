@@ -95,7 +95,8 @@ extension Agent {
     private func snapshot(_ details: ServerDetails) -> APISnapshot {
         var snapshot = APISnapshot(
             scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
-        if state.holdsLock(as: me), case .held(_, let deadline) = state.lease { snapshot.leaderUntil = deadline }
+        if state.memory.leads, case .held(_, let deadline) = effectiveLease { snapshot.leaderUntil = deadline }
+        snapshot.isFailsafeActive = state.failsafe.leadUntil.map { $0 > clock.now && !state.holdsLock(as: me) } ?? false
         if case .running(let server) = state.server.process {
             snapshot.isRunningPrimary = !server.isInRecovery
             snapshot.timeline = server.timeline

@@ -10,7 +10,7 @@ extension AgentConfiguration {
         writer.put("scope", scope)
         writer.put("name", name)
         writer.put("namespace", namespace)
-        writer.put("restapi", try restSection(), comment: "Health checks, patronictl and the other members come here.")
+        writer.put("restapi", try restSection(), comment: "Health checks, patronictl and other members come here.")
         writer.put("etcd3", try etcdSection(), comment: "The store that decides who leads.")
         writer.put("postgresql", try postgresSection(), comment: "The server on this host.")
         if !bootstrap.dcs.isEmpty {
@@ -19,7 +19,8 @@ extension AgentConfiguration {
             writer.put("bootstrap", section, comment: "Read once, for a new cluster.")
         }
         if !tags.isEmpty {
-            writer.fields.append(YAMLField("tags", YAMLValue(.object(tags)), comment: "Published to the other members."))
+            let value = YAMLValue(.object(tags))
+            writer.fields.append(YAMLField("tags", value, comment: "Published to the other members."))
         }
         writer.put("watchdog", watchdogSection, comment: "The kernel's watchdog, beside the guard process.")
         writer.put("log", logSection)

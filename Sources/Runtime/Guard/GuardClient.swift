@@ -51,7 +51,9 @@ public actor GuardClient {
 
     /// Puts a postmaster under guard. A connection that arms takes the guard over from any other.
     @discardableResult
-    public func arm(_ process: ProcessIdentity, until: BootInstant, by deadline: BootInstant) async throws -> GuardStatus {
+    public func arm(
+        _ process: ProcessIdentity, until: BootInstant, by deadline: BootInstant
+    ) async throws -> GuardStatus {
         try await ask(.arm(process, deadline: until), by: deadline)
     }
 

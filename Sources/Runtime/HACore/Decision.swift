@@ -16,7 +16,7 @@ public enum Action: Equatable, Sendable {
     case begin(Operation)
     /// Stop waiting for the running operation and undo what can be undone.
     case cancelOperation
-    /// Point the running standby at this upstream by reload; nil: keep the old one (never dropped in a leaderless moment).
+    /// Point the running standby at this upstream by reload. The old one is never dropped in a leaderless moment.
     case follow(Upstream)
     /// Ask every other member for its report.
     case askPeers

@@ -61,7 +61,8 @@ extension Situation {
         if data.timeline == leaderTimeline { return .none }
         switch switchPoint(of: data.timeline, under: leaderTimeline) {
         case .at(let point) where data.checkpoint >= point:
-            return .diverged("checkpoint \(data.checkpoint) is not before \(point), where timeline \(data.timeline) ended")
+            return .diverged(
+                "checkpoint \(data.checkpoint) is not before \(point), where timeline \(data.timeline) ended")
         case .at(let point):
             if data.clusterState == "shut down" { return .none }
             return .unproven("it did not stop cleanly, and timeline \(data.timeline) ended at \(point)")

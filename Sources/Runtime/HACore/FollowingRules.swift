@@ -13,9 +13,9 @@ enum FollowingRules {
             { s, _ in Outcome(reason: "\(s.leaderName) leads and has not said yet where it can be reached") }),
         Rule(
             91, "follow.unreadable", .following,
-            when: "another member leads, the server is stopped, and the data directory cannot be read",
+            when: "another member leads and the data directory cannot be read",
             then: "nothing: a directory that cannot be read is never replaced",
-            { $0.leaderIsAnother && $0.isStopped && $0.dataIsUnreadable },
+            { $0.leaderIsAnother && $0.dataIsUnreadable },
             { s, _ in
                 guard case .unreadable(let why) = s.o.server.storage else { return Outcome(reason: "unreadable") }
                 return Outcome(reason: "the data directory cannot be read (\(why)); put it right by hand")
@@ -46,16 +46,17 @@ enum FollowingRules {
             when: "another member leads, this server has diverged from it, and pg_rewind can bring it back",
             then: "rewind it to the leader",
             { $0.leaderIsAnother && $0.divergence.isDiverged && $0.mayRewind },
-            { s, _ in begin(s, "diverged: \(s.divergence.text); rewinding to \(s.leaderName)") { .rewind(from: $0) } }),
+            { s, _ in
+                begin(s, "diverged: \(s.divergence.text); rewinding to \(s.leaderName)") { .rewind(from: $0) }
+            }),
         Rule(
             96, "return.clone-aside", .following,
             when: "another member leads, this server has diverged from it, and pg_rewind cannot bring it back",
             then: "copy the leader into a new directory; the old one is moved aside, not removed",
             { $0.leaderIsAnother && $0.divergence.isDiverged },
             { s, _ in
-                begin(s, "diverged: \(s.divergence.text); \(s.whyNoRewind): copying \(s.leaderName), old data kept aside") {
-                    .clone(from: $0)
-                }
+                let why = "diverged: \(s.divergence.text); \(s.whyNoRewind)"
+                return begin(s, "\(why): copying \(s.leaderName), old data kept aside") { .clone(from: $0) }
             }),
         Rule(
             97, "return.rewind-unproven", .following,
@@ -96,7 +97,7 @@ enum FollowingRules {
             }),
         Rule(
             102, "follow.primary-elsewhere", .following,
-            when: "another member leads and the server is a primary that may not be judged",
+            when: "another member leads and the server is a primary whose system identifier is not known",
             then: "leave it alone",
             { $0.leaderIsAnother },
             { s, _ in Outcome(reason: "\(s.leaderName) leads; this server is left alone") }),

@@ -133,14 +133,14 @@ enum LeadingRules {
             }),
         Rule(
             76, "promote.unproven", .leading,
-            when: "we hold the lock, the server is a standby, and its system identifier cannot be compared",
+            when: "we hold the lock, the server is a standby, and its system identifier is not known",
             then: "give the lock back: no standby promotes without that",
             { $0.iHoldTheLock && $0.iAmStandby },
             { s, memory in
                 memory.releasedLock = s.leader?.createRevision
                 memory.abstainUntil = s.now + s.settings.ttl
                 return Outcome(
-                    .releaseLock(finalLSN: nil), reason: "the system identifier cannot be compared with the scope's: giving the lock back")
+                    .releaseLock(finalLSN: nil), reason: "the system identifier is not known: giving the lock back")
             }),
     ]
 }

@@ -8,7 +8,9 @@ enum LockRules {
             when: "the store still shows the lock that we gave back",
             then: "give it back again; a lock that was given back is never used",
             { $0.lockWasReleased },
-            { _, _ in Outcome(.releaseLock(finalLSN: nil), reason: "the lock was given back and is still shown as ours") }),
+            { _, _ in
+                Outcome(.releaseLock(finalLSN: nil), reason: "the lock was given back and is still shown as ours")
+            }),
         Rule(
             41, "lock.reattach", .lock,
             when: "our name is on the leader key under an older lease of ours, and our present lease is valid",
@@ -26,7 +28,7 @@ enum LockRules {
             { _, _ in Outcome(reason: "our name is on the leader key; waiting for a lease to take it up again") }),
         Rule(
             43, "operation.start-overdue", .operation,
-            when: "we hold the lock, the start under way takes longer than primary_start_timeout, and a member could lead",
+            when: "we hold the lock, the start takes longer than primary_start_timeout, and a member could lead",
             then: "give the start up; the lock goes to the other member next",
             { s in
                 guard !s.isPaused, s.iHoldTheLock, s.startIsOverdue, !s.candidates.isEmpty else { return false }
@@ -49,7 +51,8 @@ enum LockRules {
                 return s.leaderIsAnother && s.leaderName != source.name
             },
             { s, _ in
-                Outcome(.cancelOperation, reason: "\(s.runningOperation?.text ?? ""): the leader is \(s.leaderName) now")
+                let operation = s.runningOperation?.text ?? ""
+                return Outcome(.cancelOperation, reason: "\(operation): the leader is \(s.leaderName) now")
             }),
         Rule(
             45, "operation.running", .operation,
@@ -70,7 +73,8 @@ enum LockRules {
             { $0.isPaused && $0.iHoldTheLock && $0.iAmStandby },
             { s, memory in
                 memory.releasedLock = s.leader?.createRevision
-                return Outcome(.releaseLock(finalLSN: nil), reason: "paused: the server is a standby, giving the lock back")
+                return Outcome(
+                    .releaseLock(finalLSN: nil), reason: "paused: the server is a standby, giving the lock back")
             }),
         Rule(
             52, "pause.request", .pause,

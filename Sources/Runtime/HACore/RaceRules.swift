@@ -57,7 +57,10 @@ enum RaceRules {
             when: "nobody leads, the request names us, and we do not have the leader's last position yet",
             then: "wait for it, up to ttl",
             { $0.iAmTheCandidate && $0.lag > ByteCount(0) && $0.leaderlessFor < $0.settings.ttl },
-            { s, _ in Outcome(reason: "\(s.requestText): \(s.lag) are still missing here") }),
+            { s, _ in
+                // No event tells of the last bytes of replay, so that this one wait looks again by itself.
+                Outcome(reason: "\(s.requestText): \(s.lag) are still missing here", wake: s.now + .milliseconds(50))
+            }),
         Rule(
             127, "race.candidate", .race,
             when: "nobody leads, the request names us, and we have everything the leader had",
@@ -137,7 +140,9 @@ enum RaceRules {
             then: "take the lock; the promotion follows when it is ours",
             { $0.isLeaderless && $0.iAmStandby },
             { s, _ in
-                Outcome(.acquireLock, reason: "nobody leads and nobody is ahead of \(s.standby?.lsn ?? .zero): taking the lock")
+                let position = s.standby?.lsn ?? .zero
+                return Outcome(
+                    .acquireLock, reason: "nobody leads and nobody is ahead of \(position): taking the lock")
             }),
     ]
 

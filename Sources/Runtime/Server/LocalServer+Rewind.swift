@@ -17,6 +17,7 @@ extension LocalServer {
     /// - Throws: `ServerError`; after a failed pg_rewind the directory may be unusable and needs `clone`.
     public func rewind(from source: Upstream, by deadline: BootInstant) async throws -> RewindOutcome {
         try await stop(.fast, by: deadline)
+        try await settle(by: deadline)
         var data = try await controlData(by: deadline)
         guard data.hasChecksums || data.walLogHints else {
             throw ServerError(

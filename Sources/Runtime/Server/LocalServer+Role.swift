@@ -36,15 +36,15 @@ extension LocalServer {
     @discardableResult
     public func follow(_ upstream: Upstream, by deadline: BootInstant) async throws -> FollowOutcome {
         let wanted = connectionInfo(to: upstream, application: settings.name).description
-        if try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline).scalar == wanted {
-            return .unchanged
-        }
+        let present = try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline)
+        if present.scalar == wanted { return .unchanged }
         try writeInclude(for: upstream)
         guard let connection, await connection.serverVersion >= 130_000 else { return .restartNeeded }
         _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
         let patience = min(deadline, clock.now + .seconds(5))
         while true {
-            let now = try await query(Self.upstreamSettingSQL, by: deadline)
+            // A little longer than the patience, so that the reason is told and not the statement's deadline.
+            let now = try await query(Self.upstreamSettingSQL, by: patience + .seconds(1))
             if now.value("setting") == wanted { return .reloaded }
             guard clock.now < patience else {
                 let file = now.value("sourcefile") ?? "another source"

@@ -75,7 +75,10 @@ extension LocalServer {
         for slot in try await slots(by: deadline) where slot.isOurs && !slot.isActive {
             guard let target = positions[slot.name], target > slot.restartLSN ?? .zero else { continue }
             _ = try await query(
-                "select pg_catalog.pg_replication_slot_advance($1, least($2::pg_lsn, pg_catalog.pg_last_wal_replay_lsn()))",
+                """
+                select pg_catalog.pg_replication_slot_advance(
+                  $1, least($2::pg_lsn, pg_catalog.pg_last_wal_replay_lsn()))
+                """,
                 [slot.name, target.description], by: deadline)
         }
     }

@@ -13,6 +13,7 @@ extension LocalServer {
         if let running = adopt() {
             throw ServerError(.wrongState, "PostgreSQL runs already (\(running))")
         }
+        try await settle(by: deadline)
         try prepare(mode)
         let options = startOptions()
         let logOffset = (try? readSmallFile(settings.logFile, limit: 1 << 26).count) ?? 0

@@ -27,10 +27,21 @@ struct ProgramRunner: Sendable {
         ["LC_ALL": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": user?.home ?? "/"]
     }
 
+    /// Becomes the user by setpriv (util-linux), which execs the program and keeps the environment. Not by the
+    /// spawning library's user option: it calls glibc's setgroups after a raw clone3, and that waits for ever for
+    /// threads the child does not have.
+    private var prefix: [String] {
+        guard let user else { return [] }
+        let groups = user.groups.map(String.init).joined(separator: ",")
+        return [
+            "/usr/bin/setpriv", "--reuid=\(user.uid)", "--regid=\(user.gid)", "--groups=\(groups)", "--",
+        ]
+    }
+
     /// - Parameters:
     ///   - environment: added to the clean one; may hold secrets.
     ///   - progress: sees each piece of output as it comes.
-    /// - Throws: `ServerError` when it cannot be started or does not end in time (then it is ended: SIGTERM, SIGKILL).
+    /// - Throws: `ServerError` when it cannot be started, or does not end in time (then SIGTERM and SIGKILL end it).
     func run(
         _ path: String, _ arguments: [String], environment extra: [String: String] = [:], by deadline: BootInstant,
         progress: (@Sendable (String) -> Void)? = nil
@@ -51,19 +62,15 @@ struct ProgramRunner: Sendable {
         _ progress: (@Sendable (String) -> Void)?
     ) async throws -> Output {
         var options = PlatformOptions()
-        if let user {
-            options.userID = user.uid
-            options.groupID = user.gid
-            options.supplementaryGroups = user.groups
-        }
         options.createSession = true
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
+        let command = prefix + [path] + arguments
         let variables = Dictionary(
             uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
         let result = try await Subprocess.run(
-            .path(FilePath(path)), arguments: Arguments(arguments), environment: .custom(variables),
-            workingDirectory: "/", platformOptions: options, input: .none, output: .sequence,
-            error: .combinedWithOutput
+            .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
+            environment: .custom(variables), workingDirectory: "/", platformOptions: options, input: .none,
+            output: .sequence, error: .combinedWithOutput
         ) { execution in
             var bytes: [UInt8] = []
             for try await piece in execution.standardOutput {

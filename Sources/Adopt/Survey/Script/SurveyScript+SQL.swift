@@ -147,7 +147,7 @@ extension SurveyScript {
             'archiver', (SELECT jsonb_build_object('archived', archived_count, 'failed', failed_count,
                     'lastFailedIsNewer', coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false))
                 FROM pg_stat_archiver)
-        );
+        )::text;
         COMMIT;
         \echo E
         """#

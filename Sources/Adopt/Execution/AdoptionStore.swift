@@ -1,0 +1,10 @@
+/// The little of the consensus store that steps need. The tool adapts its client to it; tests use a dictionary.
+public protocol AdoptionStore: Sendable {
+    /// Writes a key only if it does not exist. An ambiguous write must be read again before this returns.
+    /// - Returns: true when this call made it.
+    func createOnly(_ key: String, _ value: String) async throws -> Bool
+    /// Keys and values below a prefix, read linearizably; the keys are whole.
+    func read(prefix: String) async throws -> [String: String]
+    /// Deletes a key only while it has this value.
+    func delete(_ key: String, ifValue value: String) async throws
+}

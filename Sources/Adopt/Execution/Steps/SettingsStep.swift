@@ -1,0 +1,78 @@
+import Planning
+import Shell
+
+/// Our include file, and a reload. Values that would need a restart stay pending.
+struct SettingsStep: Step {
+    var change: SettingsChange
+
+    func isDone(_ context: StepContext) async throws -> Bool {
+        guard try await context.isWritten(change.file) else { return false }
+        if let include = change.include, try await context.digest(of: include.path) != include.digestAfter { return false }
+        return try await pending(context).isEmpty
+    }
+
+    func apply(_ context: StepContext) async throws {
+        let existing = try await context.digest(of: change.file.path)
+        let isOurs = await context.made("file").contains(change.file.path)
+        if existing != nil, existing != sha256(change.file.content), !isOurs {
+            throw ExecutionError(
+                .conflict, host: context.host, "\(change.file.path) exists and is not from this plan",
+                remedy: "Make a new plan.")
+        }
+        try await context.willMake("file", change.file.path)
+        try await context.write(change.file)
+        if let include = change.include {
+            try await context.apply(include, keep: "\(context.layout.state)/\(lastPart(include.path)).before")
+        }
+        let errors = try await fileErrors(context)
+        guard errors.isEmpty else {
+            try await takeBack(context)
+            throw ExecutionError(
+                .commandFailed, host: context.host,
+                "PostgreSQL finds errors in its configuration files: \(errors)",
+                remedy: "Our file was taken back and nothing was reloaded. Put the named file in order and make a new plan.")
+        }
+        try await reload(context)
+        _ = try await context.poll("the new settings of \(change.file.path)", within: .seconds(10)) {
+            try await pending(context).isEmpty ? true : nil
+        }
+    }
+
+    /// Settings that changed by the reload and are not in force from our file yet.
+    private func pending(_ context: StepContext) async throws -> String {
+        let names = change.settings.filter { $0.isReloadable && $0.old != $0.new }.map { sqlLiteral($0.name) }
+        if names.isEmpty { return "" }
+        return try await context.sql(
+            "SELECT name FROM pg_settings WHERE name IN (\(names.joined(separator: ", "))) AND sourcefile IS DISTINCT FROM "
+                + "\(sqlLiteral(change.file.path));",
+            on: context.host, change.server, purpose: "reading the settings")
+    }
+
+    /// Errors a reload would meet. A value that waits for a restart is shown there too and is none.
+    private func fileErrors(_ context: StepContext) async throws -> String {
+        try await context.sql(
+            "SELECT sourcefile || ':' || sourceline || ': ' || error FROM pg_file_settings WHERE error IS NOT NULL "
+                + "AND NOT (error LIKE '%could not be applied%' AND EXISTS (SELECT FROM pg_settings s "
+                + "WHERE s.name = pg_file_settings.name AND s.context = 'postmaster'));",
+            on: context.host, change.server, purpose: "checking the configuration files"
+        ).replacing("\n", with: "; ")
+    }
+
+    private func reload(_ context: StepContext) async throws {
+        _ = try await context.sql(
+            "SELECT pg_reload_conf();", on: context.host, change.server, purpose: "reloading the configuration")
+    }
+
+    private func takeBack(_ context: StepContext) async throws {
+        if let include = change.include { try await context.undo(include) }
+        try await context.remove(change.file.path)
+    }
+
+    func undo(_ context: StepContext) async throws {
+        guard await context.made("file").contains(change.file.path) else { return }
+        try await takeBack(context)
+        try await reload(context)
+    }
+}
+
+func lastPart(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

@@ -1,0 +1,48 @@
+import Planning
+import PostgresModel
+import Shell
+
+/// Waits until a replica streams and has replayed what was written when the wait began. Under load the lag is
+/// never zero: catching up with a fixed position is what can be proved.
+struct StreamingStep: Step {
+    var check: StreamingCheck
+
+    func isDone(_ context: StepContext) async throws -> Bool { false }
+
+    func apply(_ context: StepContext) async throws {
+        let target = try await sql("SELECT pg_current_wal_lsn();", context)
+        var words = "not connected"
+        let began = context.environment.now()
+        while true {
+            let row = try await sql(
+                "SELECT r.state, coalesce(r.replay_lsn >= \(sqlLiteral(target))::pg_lsn, false), "
+                    + "coalesce(pg_wal_lsn_diff(\(sqlLiteral(target))::pg_lsn, r.replay_lsn), 0)::bigint "
+                    + "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid "
+                    + "WHERE (s.slot_name = \(sqlLiteral(slotName(forMember: check.member))) "
+                    + "OR r.application_name = \(sqlLiteral(check.member))) "
+                    + "AND r.application_name NOT LIKE 'pgadopt build %' ORDER BY r.pid DESC LIMIT 1;", context)
+            let columns = row.split(separator: "|")
+            if columns.count == 3 {
+                words = String(columns[0])
+                if columns[0] == "streaming", columns[1] == "t" { break }
+                context.progress(StepProgress(
+                    bytes: ByteCount(Int64(columns[2]).map { max(0, $0) } ?? 0), phase: "to replay, \(words)"))
+            }
+            // Replaying the WAL of a long copy takes its time; only silence is an error.
+            let limit: Duration = columns.count == 3 ? .seconds(3600) : .seconds(120)
+            guard context.environment.now() < began + limit else {
+                throw ExecutionError(
+                    .timeout, host: context.host, "\(check.member) does not stream from \(check.primaryHost): \(words)",
+                    remedy: "Look at the server's log on \(context.host), then run the same command again.")
+            }
+            try await context.environment.sleep(.milliseconds(250))
+        }
+        context.note("\(check.member) streams and has replayed everything up to \(target)")
+    }
+
+    private func sql(_ text: String, _ context: StepContext) async throws -> String {
+        try await context.sql(text, on: check.primaryHost, check.primary, purpose: "asking how far \(check.member) is")
+    }
+
+    func undo(_ context: StepContext) async throws {}
+}

@@ -1,0 +1,106 @@
+import Facts
+import Inventory
+import Shell
+
+/// Surveys every host of a cluster. The primary comes first, because its answer says where the replicas' data
+/// directories and tablespaces will be; then all others at once.
+///
+/// Never throws: a host that cannot be surveyed is in the facts' `unreachable`, with the reason.
+/// - Parameters:
+///   - shells: by the host's name in the inventory; a host without one is unreachable.
+///   - store: what was read of the store, which is somebody else's work.
+public func surveyCluster(
+    spec: ClusterSpec, shells: [String: any RemoteShell], store: StoreFacts, clock: WallClock = .system
+) async -> ClusterFacts {
+    var results: [String: SurveyResult] = [:]
+    if let primary = spec.primary {
+        let request = surveyRequest(for: primary, in: spec, primary: nil)
+        results[primary.name] = await surveyOne(primary, shells[primary.name], request, clock)
+    }
+    var server: ServerFacts?
+    if let primary = spec.primary, let facts = results[primary.name]?.facts {
+        let wanted = primary.postgres.merged(over: spec.postgres)
+        server = facts.server(dataDirectory: wanted.dataDirectory, port: wanted.port, unit: wanted.service)
+    }
+    let others = spec.hosts.filter { results[$0.name] == nil }
+    await withTaskGroup(of: (String, SurveyResult).self) { group in
+        for host in others {
+            let request = surveyRequest(for: host, in: spec, primary: server)
+            let shell = shells[host.name]
+            group.addTask { (host.name, await surveyOne(host, shell, request, clock)) }
+        }
+        for await (name, result) in group { results[name] = result }
+    }
+    var facts = ClusterFacts(cluster: spec.name, hosts: [], store: store, takenAt: clock.timestamp)
+    for host in spec.hosts {
+        switch results[host.name] {
+        case .found(let found): facts.hosts.append(found)
+        case .failed(let failure): facts.unreachable.append(failure)
+        case nil: break
+        }
+    }
+    return facts
+}
+
+/// What to ask one host, from the inventory and, where that is silent, from the primary's server.
+func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: ServerFacts?) -> SurveyRequest {
+    let postgres = host.postgres.merged(over: spec.postgres)
+    var request = SurveyRequest(
+        osUser: postgres.osUser ?? server?.osUser ?? "postgres", binDirectory: postgres.binDirectory,
+        mayUseSudo: host.ssh.sudo != .never)
+    request.reach = spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:))
+    switch host.role {
+    case .witness: break
+    case .primary: request.targetDirectory = postgres.dataDirectory
+    case .replica:
+        request.targetDirectory = postgres.dataDirectory ?? server?.dataDirectory
+        request.tablespaces = server?.sql?.tablespaces.map(\.location) ?? []
+        if let primary = spec.primary {
+            let port = primary.postgres.merged(over: spec.postgres).port ?? server?.port ?? 5432
+            request.reach.append(SurveyRequest.Endpoint(host: primary.address, port: port))
+        }
+    }
+    return request
+}
+
+private enum SurveyResult: Sendable {
+    case found(HostFacts)
+    case failed(UnreachableHost)
+
+    var facts: HostFacts? { if case .found(let facts) = self { facts } else { nil } }
+}
+
+private func surveyOne(
+    _ host: HostSpec, _ shell: (any RemoteShell)?, _ request: SurveyRequest, _ clock: WallClock
+) async -> SurveyResult {
+    guard let shell else {
+        return .failed(UnreachableHost(host: host.name, reason: "no connection was made", check: "ssh.reach"))
+    }
+    do {
+        var facts = try await HostSurvey.run(shell: shell, request: request, clock: clock)
+        facts.host = host.name
+        return .found(facts)
+    } catch let failure as any ShellFailure {
+        return .failed(UnreachableHost(host: host.name, reason: failure.message, check: failure.check))
+    } catch let error as SurveyError {
+        return .failed(UnreachableHost(host: host.name, reason: error.message, check: "ssh.shell"))
+    } catch {
+        return .failed(UnreachableHost(host: host.name, reason: "\(error)", check: "ssh.reach"))
+    }
+}
+
+extension SurveyRequest.Endpoint {
+    /// `host:port`, `[v6]:port`, with or without `http://` or `https://`.
+    init?(text: String) {
+        var rest = text[...]
+        for scheme in ["http://", "https://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
+        while rest.last == "/" { rest = rest.dropLast() }
+        guard let colon = rest.lastIndex(of: ":"), let port = Int(rest[rest.index(after: colon)...]),
+            (1...65535).contains(port)
+        else { return nil }
+        var host = rest[..<colon]
+        if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
+        guard !host.isEmpty, !host.contains(" ") else { return nil }
+        self.init(host: String(host), port: port)
+    }
+}

@@ -1,0 +1,122 @@
+import API
+import Cluster
+import HACore
+import JSON
+import PostgresModel
+import Timekeeping
+
+/// Failsafe mode (Patroni b.9): an outage of the store alone demotes nobody. A leader that cannot renew its lease
+/// asks every member; when all of them accept, none of them takes part in a race for another ttl, and the leader
+/// may lead for that long.
+struct FailsafeState {
+    /// As leader: all members accepted a question sent at `leadUntil` - ttl + margin.
+    var leadUntil: BootInstant?
+    /// As leader: a round is under way.
+    var isAsking = false
+    /// As member: the leader we accepted, and until when.
+    var accepted: (leader: String, until: BootInstant)?
+}
+
+extension Agent {
+    /// The lease as the core and the guard may rely on it: until its deadline nobody else can lead.
+    var effectiveLease: LeaseObservation {
+        guard case .held(let id, let deadline) = state.lease, let until = state.failsafe.leadUntil, until > deadline
+        else { return state.lease }
+        return .held(id: id, deadline: until)
+    }
+
+    /// The store as the core may see it: a leader that we accepted stands in for a key that ran out.
+    var effectiveStore: StoreObservation {
+        guard case .connected(var view, let confirmed) = state.store, view.leader == nil,
+            let accepted = state.failsafe.accepted, accepted.until > clock.now, accepted.leader != me
+        else { return state.store }
+        view.leader = LeaderKey(name: accepted.leader, lease: 0)
+        return .connected(view, confirmed: confirmed)
+    }
+
+    /// Starts a round of questions when we lead and the store does not answer.
+    func askFailsafeIfNeeded() {
+        guard dynamic.failsafeMode, state.memory.leads, !state.failsafe.isAsking, storeIsSilent,
+            let members = state.view?.failsafe, members[me] != nil
+        else { return }
+        state.failsafe.isAsking = true
+        let others = members.filter { $0.key != me }
+        let sent = clock.now
+        let body = failsafeBody()
+        let client = parts.peers.client
+        Task {
+            let refusals = await Self.ask(others, body: body, client: client)
+            await self.failsafeAnswered(sent: sent, refusals: refusals)
+        }
+    }
+
+    private var storeIsSilent: Bool {
+        if case .unreachable = state.store { return true }
+        guard case .held(_, let deadline) = state.lease else { return false }
+        // A keepalive is overdue: half of the lease is gone.
+        return deadline - clock.now < dynamic.ttl / 2
+    }
+
+    private func failsafeBody() -> String {
+        let body: JSON = [
+            "name": .string(me),
+            "conn_url": .string("postgres://\(configuration.postgresql.connectAddress)/postgres"),
+            "api_url": .string("http://\(configuration.restapi.connectAddress)/patroni"),
+            "slots": [:],
+        ]
+        return body.text
+    }
+
+    /// Asks all at once; returns who did not accept, with the reason.
+    private static func ask(_ members: [String: String], body: String, client: APIClient) async -> [String] {
+        await withTaskGroup(of: String?.self) { group in
+            for (name, url) in members {
+                group.addTask {
+                    let base = url.hasSuffix("/patroni") ? String(url.dropLast("/patroni".count)) : url
+                    do {
+                        let answer = try await client.request(
+                            "POST", base + "/failsafe", body: body, deadline: .seconds(2))
+                        return answer.status == 200 ? nil : "\(name) answered \(answer.status)"
+                    } catch {
+                        return "\(name) did not answer"
+                    }
+                }
+            }
+            return await group.reduce(into: []) { if let refusal = $1 { $0.append(refusal) } }
+        }
+    }
+
+    private func failsafeAnswered(sent: BootInstant, refusals: [String]) async {
+        state.failsafe.isAsking = false
+        guard refusals.isEmpty else {
+            log.warning("failsafe: \(refusals.sorted().joined(separator: ", ")); the lease is not extended")
+            return
+        }
+        guard state.memory.leads else { return }
+        let until = sent + dynamic.ttl - leaseMargin
+        if state.failsafe.leadUntil.map({ $0 < clock.now }) ?? true {
+            log.notice("failsafe: the store is silent and every member accepts \(me) as the leader")
+        }
+        state.failsafe.leadUntil = until
+        if case .armed(let deadline) = state.guardian, until > deadline { await moveGuard(to: until) }
+        bell.ring()
+    }
+
+    /// What a lease's deadline stays short of its ttl: a tenth of it, 0.5 s to 2 s, as the lease keeper has it.
+    private var leaseMargin: Duration { min(max(dynamic.ttl / 10, .milliseconds(500)), .seconds(2)) }
+
+    /// A leader without a store asks us.
+    func acceptFailsafe(leader: String, apiURL: String) -> APIResponse {
+        guard dynamic.failsafeMode else { return .text("Failsafe mode is disabled", status: 502) }
+        if case .running(let server) = state.server.process, !server.isInRecovery {
+            return .text("Running as a leader", status: 500)
+        }
+        if let view = state.view, let known = view.leader?.name, known != leader, case .connected = state.store {
+            return .text("\(known) leads", status: 500)
+        }
+        state.failsafe.accepted = (leader, clock.now + dynamic.ttl)
+        var answer = APIResponse.text("Accepted", status: 200)
+        if case .running(let server) = state.server.process { answer.headers["lsn"] = String(server.lsn.rawValue) }
+        return answer
+    }
+}

@@ -1,0 +1,209 @@
+import Cluster
+import Etcd
+import Kernel
+import Logging
+import Timekeeping
+
+/// One cluster's state in etcd, in Patroni's layout: keeps a complete view current by a watch, confirms it by
+/// linearizable reads when the watch is quiet, and writes with Patroni's conditions.
+public actor ClusterStore {
+    public nonisolated let paths: StorePaths
+    /// This member's name.
+    public nonisolated let member: String
+    let client: EtcdClient
+    let clock: any BootTimeClock
+    let log: Logger
+    /// The longest a view stays unconfirmed.
+    var loopWait: Duration
+    /// Bounds each read and write with all its tries on all servers.
+    var retryTimeout: Duration
+    var cache: KeyCache
+    private(set) var state = StoreState.unknown
+    private var broadcast = Broadcast<StoreState>()
+    private var confirmed: BootInstant?
+    private var failingSince: BootInstant?
+    /// Confirming reads in a row that knew more than the watch had told.
+    private var roundsBehind = 0
+    /// Revisions went back: believed again only after ``acceptRegression()``.
+    private var wentBack = false
+
+    public init(
+        client: EtcdClient, namespace: String, scope: String, member: String, loopWait: Duration = .seconds(4),
+        retryTimeout: Duration = .seconds(4), clock: any BootTimeClock = BootClock(),
+        log: Logger = Logger(label: "store")
+    ) {
+        self.client = client
+        self.member = member
+        self.loopWait = loopWait
+        self.retryTimeout = retryTimeout
+        self.clock = clock
+        self.log = log
+        paths = StorePaths(namespace: namespace, scope: scope)
+        cache = KeyCache(paths: paths)
+    }
+
+    public func setTimes(loopWait: Duration, retryTimeout: Duration) {
+        self.loopWait = loopWait
+        self.retryTimeout = retryTimeout
+    }
+
+    // MARK: Reading
+
+    /// The state now, and each newer one. Any number of readers.
+    public func states() -> AsyncStream<StoreState> {
+        broadcast.subscribe(current: state) { id in Task { await self.unsubscribe(id) } }
+    }
+
+    /// Confirmed views until a moment on the clock, beginning with the present one; for who waits for a change.
+    public nonisolated func views(until limit: BootInstant) -> AsyncStream<ClusterView> {
+        let (stream, continuation) = AsyncStream.makeStream(of: ClusterView.self, bufferingPolicy: .bufferingNewest(1))
+        let reading = Task {
+            for await state in await states() {
+                if case .connected(let view, _) = state { continuation.yield(view) }
+            }
+        }
+        let timer = Task { [clock] in
+            try? await clock.sleep(until: limit, tolerance: nil)
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in
+            reading.cancel()
+            timer.cancel()
+        }
+        return stream
+    }
+
+    private func unsubscribe(_ id: Int) { broadcast.remove(id) }
+
+    /// Keeps the view current until the task is cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            if await refresh() {
+                do {
+                    try await follow(from: cache.revision + 1)
+                } catch let error as EtcdError {
+                    if case .compacted = error.code { continue }  // read again
+                    if error.code != .cancelled { report(error) }
+                } catch {
+                    if !(error is CancellationError) { log.info("watch: \(error); reading again") }
+                    continue
+                }
+            }
+            try? await clock.sleep(until: clock.now + .milliseconds(500), tolerance: nil)
+        }
+    }
+
+    /// The store was rebuilt on purpose: take it as it is now.
+    public func acceptRegression() async {
+        await client.forgetHistory()
+        cache = KeyCache(paths: paths)
+        state = .unknown
+        wentBack = false
+        await refresh()
+    }
+
+    /// Reads everything linearizably; true when the view is confirmed by it.
+    @discardableResult
+    public func refresh() async -> Bool {
+        let asked = clock.now
+        let floor = cache.revision
+        do {
+            let range = try await client.range(prefix: paths.base, timeout: retryTimeout)
+            return adopt(KeyCache(range, paths: paths), floor: floor, confirmed: asked)
+        } catch {
+            if let error = error as? EtcdError, error.code != .cancelled { report(error) }
+            return false
+        }
+    }
+
+    private struct WatchFellBehind: Error {}
+
+    private func follow(from revision: Int64) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.consumeWatch(from: revision) }
+            group.addTask { try await self.confirmWhenQuiet() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func consumeWatch(from revision: Int64) async throws {
+        for try await item in client.watch(prefix: paths.base, fromRevision: revision) {
+            switch item {
+            case .opened:
+                break
+            case .events(let events, _):
+                cache.apply(events)
+                roundsBehind = 0
+                confirm(at: clock.now)
+            case .interrupted(let error):
+                log.info("watch interrupted: \(error)")
+                await refresh()
+            }
+        }
+    }
+
+    private func confirmWhenQuiet() async throws {
+        while true {
+            let isFailing = failingSince != nil
+            let next = (confirmed ?? clock.now) + loopWait
+            let now = clock.now
+            let until = isFailing ? now + .milliseconds(500) : max(next, now + .milliseconds(100))
+            try await clock.sleep(until: until, tolerance: nil)
+            guard failingSince != nil || clock.now - (confirmed ?? now) >= loopWait else { continue }
+            let before = cache.keys
+            guard await refresh() else { continue }
+            roundsBehind = cache.keys == before ? 0 : roundsBehind + 1
+            if roundsBehind >= 2 { throw WatchFellBehind() }
+        }
+    }
+
+    // MARK: State
+
+    /// Takes a linearizable read. `floor` is the revision that was known when it was asked for: committed then,
+    /// so that an answer below it comes from a store that went back.
+    @discardableResult
+    func adopt(_ read: KeyCache, floor: Int64, confirmed: BootInstant) -> Bool {
+        guard !wentBack else { return false }
+        guard read.revision >= floor else {
+            wentBack = true
+            regressed("the store is at revision \(read.revision) but was at \(floor): restored from an older copy?")
+            return false
+        }
+        _ = cache.replace(with: read)
+        confirm(at: confirmed)
+        return true
+    }
+
+    private func confirm(at instant: BootInstant) {
+        if failingSince != nil { log.notice("the store answers again") }
+        failingSince = nil
+        confirmed = max(instant, confirmed ?? instant)
+        publish(.connected(cache.view, confirmed: confirmed ?? instant))
+    }
+
+    private func report(_ error: EtcdError) {
+        if error.code == .staleServer || error.code == .foreignCluster { return regressed(error.description) }
+        if case .regressed = state { return }
+        let since = failingSince ?? clock.now
+        if failingSince == nil { log.warning("the store does not answer: \(error)") }
+        failingSince = since
+        publish(.unreachable(since: since, last: state.view, reason: error.description))
+    }
+
+    private func regressed(_ reason: String) {
+        if case .regressed = state { return }
+        failingSince = failingSince ?? clock.now
+        log.critical("\(reason). Nothing is decided on it until an operator confirms it or the agent is restarted")
+        publish(.regressed(last: state.view, reason: reason))
+    }
+
+    private func publish(_ state: StoreState) {
+        guard state != self.state else { return }
+        self.state = state
+        broadcast.send(state)
+    }
+
+    /// Publishes the cache after an own write.
+    func publishOwnWrite() { confirm(at: clock.now) }
+}

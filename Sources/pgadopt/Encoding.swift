@@ -1,0 +1,8 @@
+import FoundationEssentials
+
+/// Values as JSON for scripts: keys sorted, slashes as they are.
+func encoded(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}

@@ -1,0 +1,175 @@
+import Cluster
+import HACore
+import PostgresModel
+import Timekeeping
+
+/// SplitMix64: small, and the same everywhere.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+    mutating func pick<T>(_ items: [T]) -> T { items[Int.random(in: 0..<items.count, using: &self)] }
+}
+
+extension Observation {
+    /// Any observation, the odd ones included.
+    static func random(_ r: inout Seeded) -> Observation {
+        let now = BootInstant.at(100)
+        var settings = CoreSettings()
+        settings.isPaused = r.chance(10)
+        settings.mayLead = !r.chance(10)
+        settings.usePgRewind = !r.chance(20)
+        settings.checkTimeline = !r.chance(20)
+        var observation = Observation(
+            now: now, me: "h1", settings: settings,
+            server: ServerObservation(storage: .random(&r), process: .random(&r, now: now)),
+            store: .random(&r, now: now), lease: .random(&r, now: now), peers: .random(&r, now: now),
+            operation: .random(&r, now: now), guardian: .random(&r, now: now))
+        if r.chance(20) { observation.server.crashedAt = now - .seconds(r.pick([0, 5, 400])) }
+        return observation
+    }
+}
+
+extension LSN {
+    static func random(_ r: inout Seeded) -> LSN { LSN(rawValue: r.pick([0, 0x400_0000, 0x500_0000, 0x500_0100, 0x2_0000_0000])) }
+}
+
+extension Upstream {
+    static func random(_ r: inout Seeded) -> Upstream {
+        let number = r.pick([2, 3])
+        return Upstream(name: "h\(number)", host: "10.0.0.\(number)", port: 5432)
+    }
+}
+
+extension ServerObservation.Storage {
+    static func random(_ r: inout Seeded) -> Self {
+        if r.chance(8) { return .empty }
+        if r.chance(5) { return .unreadable("permission denied") }
+        return .present(.init(
+            systemIdentifier: SystemIdentifier(rawValue: r.chance(90) ? 7_700_000_000_000_000_001 : 7),
+            timeline: Timeline(r.pick([1, 2, 3])), clusterState: r.pick(["in production", "shut down", "in archive recovery"]),
+            checkpoint: .random(&r), canRewind: r.chance(60), hasStandbySignal: r.chance(50)))
+    }
+}
+
+extension ServerObservation.Process {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        let since = now - .seconds(r.pick([0, 3, 30, 600]))
+        switch Int.random(in: 0..<10, using: &r) {
+        case 0, 1: return .stopped
+        case 2: return .starting(since: since)
+        case 3: return .stopping(since: since)
+        case 4: return .unresponsive(since: since)
+        default:
+            return .running(.init(
+                isInRecovery: r.chance(55), timeline: r.chance(80) ? Timeline(r.pick([1, 2, 3])) : nil, lsn: .random(&r),
+                isStreaming: r.chance(50), upstream: r.chance(70) ? .random(&r) : nil, isReplayPaused: r.chance(10)))
+        }
+    }
+}
+
+extension StoreObservation {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        if r.chance(8) { return .unknown }
+        let view = ClusterView.random(&r)
+        if r.chance(15) { return .unreachable(since: now - .seconds(r.pick([0, 5])), last: r.chance(80) ? view : nil) }
+        return .connected(view, confirmed: now)
+    }
+}
+
+extension ClusterView {
+    static func random(_ r: inout Seeded) -> ClusterView {
+        var view = ClusterView(revision: 9)
+        view.initialize = r.pick(["7700000000000000001", "7700000000000000001", "7700000000000000001", "", "x", nil])
+        if r.chance(65) {
+            view.leader = LeaderKey(
+                name: r.pick(["h1", "h1", "h2", "h3", ""]), lease: r.pick([1, 1, 1, 2, 0]), createRevision: r.pick([3, 5]))
+        }
+        for name in ["h1", "h2", "h3"] where r.chance(70) {
+            view.members.append(Member(
+                name: name, connURL: r.chance(85) ? "postgres://10.0.0.\(name.dropFirst()):5432/postgres" : nil,
+                apiURL: r.chance(85) ? "http://10.0.0.\(name.dropFirst()):8008/patroni" : nil,
+                state: r.pick([.running, .running, .stopped, nil]), role: r.pick(MemberRole.allCases + [.primary, nil]),
+                checkpointAfterPromote: r.pick([nil, nil, false]), timeline: Timeline(r.pick([1, 2, 3]))))
+        }
+        if r.chance(30) {
+            view.failover = FailoverKey(
+                modRevision: 4, leader: r.pick([nil, "h1", "h2"]), candidate: r.pick([nil, "h1", "h2", "h9"]),
+                scheduledAt: r.pick([nil, nil, nil, "2026-11-22T23:00:00+00:00"]))
+        }
+        if r.chance(60) { view.status.optime = .random(&r) }
+        if r.chance(50) {
+            view.history = (1...r.pick([1, 2])).map {
+                HistoryEntry(timeline: Timeline(UInt32($0)), lsn: .random(&r), reason: "no recovery target specified")
+            }
+        }
+        return view
+    }
+}
+
+extension LeaseObservation {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        r.chance(15) ? .none : .held(id: r.pick([1, 1, 1, 2]), deadline: now + .seconds(r.pick([-30, 0, 1, 3, 9, 11])))
+    }
+}
+
+extension PeerObservation {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        var peers = PeerObservation()
+        if r.chance(20) { return peers }
+        peers.askedAt = now - .seconds(r.pick([0, 1, 2, 60]))
+        peers.isComplete = r.chance(60)
+        for name in ["h2", "h3"] where r.chance(80) {
+            let answer = PeerReport.Answer(
+                isPrimary: r.chance(10), lsn: .random(&r), timeline: r.chance(80) ? Timeline(r.pick([1, 2])) : nil,
+                mayLead: r.chance(85), failoverPriority: r.pick([1, 1, 5]))
+            peers.reports.append(PeerReport(name: name, answer: r.chance(80) ? answer : nil))
+        }
+        return peers
+    }
+}
+
+extension OperationObservation {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        if r.chance(65) { return .idle }
+        let operation = r.pick([
+            Operation.start(.primary), .start(.standby(nil)), .start(.standby(.random(&r))), .stop(.fast), .stop(.immediate),
+            .promote, .demote(.immediate), .demote(.offline), .demote(.switchover(candidate: "h2")),
+            .rewind(from: .random(&r)), .clone(from: .random(&r)),
+        ])
+        if r.chance(60) { return .running(operation, since: now - .seconds(2)) }
+        return .finished(operation, r.chance(50) ? .done : .failed("exit 1"))
+    }
+}
+
+extension GuardObservation {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Self {
+        r.pick([.absent, .disarmed, .armed(deadline: now + .seconds(r.pick([-5, 2, 9])))])
+    }
+}
+
+extension Memory {
+    static func random(_ r: inout Seeded, now: BootInstant) -> Memory {
+        var memory = Memory()
+        if r.chance(50) { return memory }
+        memory.lastLeader = r.pick(["h1", "h2", nil])
+        memory.lastOptime = r.chance(50) ? .random(&r) : nil
+        memory.leaderlessSince = r.chance(40) ? now - .seconds(r.pick([0, 2, 5, 20])) : nil
+        memory.leads = r.chance(40)
+        memory.leaderDownSince = r.chance(20) ? now - .seconds(r.pick([0, 5, 400])) : nil
+        memory.givesUp = r.chance(10)
+        memory.abstainUntil = r.chance(10) ? now + .seconds(r.pick([-1, 5])) : nil
+        memory.releasedLock = r.chance(15) ? r.pick([3, 5]) : nil
+        for kind in OperationKind.allCases where r.chance(15) {
+            memory.failures[kind] = .init(count: r.pick([1, 2, 9, 1000]), at: now - .seconds(r.pick([0, 1, 70])), message: "exit 1")
+        }
+        return memory
+    }
+}
