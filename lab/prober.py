@@ -102,7 +102,7 @@ def verdict(accepted: dict[str, list[tuple[int, float, float]]]) -> dict:
 def prepare(dsn: str) -> None:
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("drop table if exists lab_prober")
-        cursor.execute("create table lab_prober(host text, n bigint, at timestamptz not null default clock_timestamp())")
+        cursor.execute("create table lab_prober(host text, n bigint, at timestamptz default clock_timestamp())")
 
 
 def main() -> int:

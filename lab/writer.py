@@ -121,7 +121,7 @@ class Writer:
 def prepare(dsn: str) -> None:
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("drop table if exists lab_writer")
-        cursor.execute("create table lab_writer(n bigint primary key, at timestamptz not null default clock_timestamp())")
+        cursor.execute("create table lab_writer(n bigint primary key, at timestamptz default clock_timestamp())")
 
 
 def main() -> int:
