@@ -104,5 +104,8 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),
+        tests("Survey", ["Survey", "Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
+        tests("Preflight", ["Preflight", "Facts", "Inventory", "PostgresModel"]),
     ]
 )
