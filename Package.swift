@@ -129,5 +129,8 @@ let package = Package(
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
+        tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),
+        tests("Survey", ["Survey", "Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
+        tests("Preflight", ["Preflight", "Facts", "Inventory", "PostgresModel"]),
     ]
 )

@@ -13,15 +13,15 @@ let serviceRules: [Rule] = [
                 remedy: "Find what starts it (an init script, a supervisor, a person) and stop that from doing so.", .human)]
         }
         if unit.hasPrefix("pgadopt") { return [.ok(primary.name, "owned by \(unit)")] }
-        if unit.hasSuffix(".scope") || unit.hasPrefix("user@") {
-            return [.warn(
-                primary.name, "started by hand, in \(unit)",
-                remedy: "Check that logging out does not end it (loginctl, KillUserProcesses).", .human)]
-        }
         if let container = ["docker", "containerd", "podman", "crio", "libpod"].first(where: { unit.hasPrefix($0) }) {
             return [.fail(
                 primary.name, "runs in a container (\(unit))",
                 remedy: "Servers under \(container) are not taken over; move it to the host.", .human)]
+        }
+        if unit.hasSuffix(".scope") || unit.hasPrefix("user@") {
+            return [.warn(
+                primary.name, "started by hand, in \(unit)",
+                remedy: "Check that logging out does not end it (loginctl, KillUserProcesses).", .human)]
         }
         let restart = server.unitProperties["Restart"] ?? "no"
         if restart == "always" {
