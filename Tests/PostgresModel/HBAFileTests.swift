@@ -74,7 +74,7 @@ struct HBAFileTests {
         var generator = SystemRandomNumberGenerator()
         let words = ["host", "local", "all", "\"", ",", "\\\n", "\n", "#", " ", "10.0.0.0/8", "::", "/", "md5", "@x", "include",
             "# BEGIN pgadopt", "# END pgadopt", "=", "'", "port", "\r"]
-        for _ in 0..<20_000 {
+        for _ in 0..<5_000 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0..<25, using: &generator) {
                 if Int.random(in: 0..<4, using: &generator) == 0 {

@@ -73,12 +73,14 @@ struct RealServerTests {
     @Test func `a survey writes nothing into the data directory and no WAL of its own`() async throws {
         try await TestServer.with(settings: ["autovacuum": "off"]) { server in
             try server.sql("CHECKPOINT")
-            let list = ["sh", "-c", "cd \"$1\" && find . -type f ! -path './pg_stat*' | sort | xargs sha256sum", "sh", server.data]
+            // pg_internal.init is the server's own cache, which any first connection to a database makes.
+            let list = ["sh", "-c", "cd \"$1\" && find . -type f ! -path './pg_stat*' ! -name pg_internal.init | sort | xargs sha256sum", "sh", server.data]
             let before = try TestServer.command(list)
             let position = try server.sql("SELECT pg_current_wal_insert_lsn()")
             _ = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
             #expect(try server.sql("SELECT pg_current_wal_insert_lsn()") == position)
-            #expect(try TestServer.command(list) == before)
+            let after = try TestServer.command(list)
+            #expect(Set(after.split(separator: "\n")).symmetricDifference(before.split(separator: "\n")) == [])
         }
     }
 
@@ -131,7 +133,7 @@ struct RealServerTests {
             let outcomes = Dictionary(uniqueKeysWithValues: facts.reach.map { ("\($0.host):\($0.port)", $0.outcome) })
             #expect(outcomes["127.0.0.1:\(server.port)"] == .open)
             #expect(outcomes["127.0.0.1:1"] == .refused)
-            #expect(outcomes["no-such-host.invalid:5432"] == .noSuchName)
+            #expect(outcomes["no-such-host.invalid:5432"] == .noSuchName, "\(facts.reach)")
         }
     }
 }

@@ -85,7 +85,7 @@ struct ClusterPicture: Sendable {
         return relative
     }
 
-    /// Findings about a host that was not surveyed make no sense; the access rules speak of it.
+    /// The running value of one of the primary's settings; nil when it could not be asked.
     func setting(_ name: String) -> String? { primarySQL?.setting(name) }
 }
 
