@@ -121,7 +121,7 @@ let package = Package(
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
-        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
@@ -129,6 +129,10 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
+        // Real hosts; the programs are run as an operator runs them.
+        tests("Lab", ["JSON"]),
+        tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),
+        tests("Survey", ["Survey", "Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
+        tests("Preflight", ["Preflight", "Facts", "Inventory", "PostgresModel"]),
     ]
 )
