@@ -117,7 +117,9 @@ let package = Package(
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
-        tests("Execution", ["Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight"]),
+        tests("Execution", [
+            "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
+        ]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),

@@ -37,26 +37,40 @@ final class RootedShell: RemoteShell {
     }
 
     private func spawn(_ text: String, _ account: Account, _ input: [UInt8]) async throws -> CommandResult {
-        let process = Process()
         var words = ["/bin/sh", "-c", text]
         if case .user(let name) = account, name != "root", geteuid() == 0 { words = ["/usr/sbin/runuser", "-u", name, "--"] + words }
-        process.executableURL = URL(fileURLWithPath: words[0])
-        process.arguments = Array(words.dropFirst())
         let directory = FileManager.default.temporaryDirectory
         let (stdin, stdout, stderr) = (UUID().uuidString, UUID().uuidString, UUID().uuidString)
         func file(_ name: String) -> URL { directory.appendingPathComponent("pgadopt-test-\(name)") }
         defer { for name in [stdin, stdout, stderr] { try? FileManager.default.removeItem(at: file(name)) } }
         try Data(input).write(to: file(stdin))
         for name in [stdout, stderr] { try Data().write(to: file(name)) }
-        process.standardInput = try FileHandle(forReadingFrom: file(stdin))
-        process.standardOutput = try FileHandle(forWritingTo: file(stdout))
-        process.standardError = try FileHandle(forWritingTo: file(stderr))
-        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
+        let pid = try start(words, stdin: file(stdin).path, stdout: file(stdout).path, stderr: file(stderr).path)
+        let status: Int32 = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                var status: Int32 = 0
+                while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+                continuation.resume(returning: status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
+            }
         }
         return CommandResult(
             status: status, standardOutput: Array(try Data(contentsOf: file(stdout))),
             standardError: Array(try Data(contentsOf: file(stderr))))
+    }
+
+    /// Foundation's Process would wait for every descendant that inherits its pipes, and servers do.
+    private func start(_ words: [String], stdin: String, stdout: String, stderr: String) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, stdin, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, stdout, O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, stderr, O_WRONLY, 0)
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, words[0], &actions, nil, &arguments, environ)
+        guard code == 0 else { throw Cut() }
+        return pid
     }
 }
