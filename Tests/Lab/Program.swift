@@ -22,13 +22,20 @@ actor Program {
         _ = FileManager.default.createFile(atPath: outputFile.path, contents: nil)
         let handle = try FileHandle(forWritingTo: outputFile)
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = arguments
+        process.arguments = Self.withOpenSignals(arguments)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.currentDirectoryURL = directory
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = handle
         process.standardError = handle
         try process.run()
+    }
+
+    /// A child inherits the signal mask of the thread that starts it, and the threads of Swift's pool block most
+    /// signals: without this a program could not be ended by SIGTERM.
+    private static func withOpenSignals(_ arguments: [String]) -> [String] {
+        let code = "import os,signal,sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execvp(sys.argv[1], sys.argv[1:])"
+        return ["python3", "-c", code] + arguments
     }
 
     deinit {
