@@ -32,7 +32,8 @@ extension PlanContext {
     }
 
     /// Every line here was tried on Debian 12: RefuseManualStop alone still lets `systemctl restart postgresql`
-    /// through PartOf; with these the unit goes inactive and the server is not touched.
+    /// through PartOf; with these the unit goes inactive and the server is not touched. Without PIDFile= systemd
+    /// would then delete the server's pid file, and pg_lsclusters would call the server down.
     private func dropIn(of unit: String) -> String {
         """
         # Written by pgadopt: cluster \(spec.name) is run by \(layout.unit).
@@ -44,6 +45,7 @@ extension PlanContext {
 
         [Service]
         Restart=no
+        PIDFile=
         ExecStartPre=
         ExecStart=
         ExecStart=/bin/true
