@@ -4,7 +4,9 @@ import PostgresModel
 extension PlanContext {
     /// The unit that would start the server on a member; nil where there is none to keep away.
     func legacyUnit(of host: HostSpec) -> String? {
-        if let service = postgres(of: host).service { return service.hasSuffix(".service") ? service : service + ".service" }
+        if let service = postgres(of: host).service {
+            return service.hasSuffix(".service") ? service : service + ".service"
+        }
         guard let unit = server.unit, unit.hasSuffix(".service"), unit != layout.unit else {
             return debianUnit
         }

@@ -7,7 +7,9 @@ struct LegacyUnitStep: Step {
     var change: LegacyUnitChange
 
     func isDone(_ context: StepContext) async throws -> Bool {
-        guard try await context.isWritten(change.dropIn), try await context.isWritten(change.marker) else { return false }
+        guard try await context.isWritten(change.dropIn), try await context.isWritten(change.marker) else {
+            return false
+        }
         if let path = change.startConf, try await !isDisabled(path, context) { return false }
         guard let postmaster = change.postmaster else { return true }
         return try await unit(of: postmaster, context) != change.unit
@@ -32,7 +34,8 @@ struct LegacyUnitStep: Step {
         let output = try await context.run(
             "asking systemd for \(change.unit)",
             "systemctl show -p LoadState,KillMode,ExecStop,DropInPaths -- \(quoted(change.unit))")
-        let isDisarmed = output.contains("KillMode=none") && output.contains(change.dropIn.path)
+        let isDisarmed =
+            output.contains("KillMode=none") && output.contains(change.dropIn.path)
             && !output.contains("ExecStop={")
         let isUnknown = output.contains("LoadState=not-found")
         guard isDisarmed || isUnknown else {
@@ -88,11 +91,12 @@ struct LegacyUnitStep: Step {
             "busctl", "call", "--quiet", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
             "org.freedesktop.systemd1.Manager",
         ]
-        let start = commandLine(manager + [
-            "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "5", "PIDs", "au", "1", String(postmaster.pid),
-            "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)", "Delegate", "b", "true",
-            "Before", "as", "1", change.agentUnit, "TimeoutStopUSec", "t", "600000000", "0",
-        ])
+        let start = commandLine(
+            manager + [
+                "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "5", "PIDs", "au", "1", String(postmaster.pid),
+                "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)", "Delegate", "b", "true",
+                "Before", "as", "1", change.agentUnit, "TimeoutStopUSec", "t", "600000000", "0",
+            ])
         let attach = commandLine(manager + ["AttachProcessesToUnit", "ssau", scope])
         try await context.run(
             "moving the server to \(scope)",
@@ -147,14 +151,17 @@ struct LegacyUnitStep: Step {
                 """
                 set -eu
                 k=\(quoted(context.layout.state + "/start.conf.before"))
-                if [ -e "$k" ]; then cp -p "$k" \(quoted(path + ".pgadopt")); mv -f \(quoted(path + ".pgadopt")) \(quoted(path)); fi
+                p=\(quoted(path))
+                if [ -e "$k" ]; then cp -p "$k" "$p.pgadopt"; mv -f "$p.pgadopt" "$p"; fi
                 """)
         }
         let made = await context.made("file")
-        for file in [change.dropIn, change.marker] where made.contains(file.path) { try await context.remove(file.path) }
+        for file in [change.dropIn, change.marker] where made.contains(file.path) {
+            try await context.remove(file.path)
+        }
         try await context.run(
             "reloading systemd",
-            "rmdir \(quoted(change.dropIn.path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" })) 2>/dev/null; "
+            "rmdir \(quoted(directory(change.dropIn.path))) 2>/dev/null; "
                 + "systemctl daemon-reload",
             deadline: .seconds(60))
     }
