@@ -3,6 +3,7 @@ import Cluster
 import JSON
 import PostgresModel
 import Testing
+import Timekeeping
 
 @Suite struct RouterTests {
     @Test(arguments: [
