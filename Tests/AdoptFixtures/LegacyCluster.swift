@@ -64,7 +64,8 @@ public enum LegacyCluster {
         sql: sql)
 
     static func file(_ path: String, _ text: String) -> FileFacts {
-        FileFacts(path: path, digest: sha256(text), owner: "postgres", mode: "640", size: ByteCount(Int64(text.utf8.count)))
+        FileFacts(
+            path: path, digest: sha256(text), owner: "postgres", mode: "640", size: ByteCount(Int64(text.utf8.count)))
     }
 
     static let sql = SQLFacts(
@@ -101,8 +102,10 @@ public enum LegacyCluster {
     public static let adopted: ClusterFacts = {
         var facts = Self.facts
         let block = ["10.77.0.1", "10.77.0.2", "10.77.0.3"].flatMap { address in
-            ["host replication \(Layout.replicationRole) \(address)/32 scram-sha-256",
-             "host postgres    \(Layout.rewindRole) \(address)/32 scram-sha-256"]
+            [
+                "host replication \(Layout.replicationRole) \(address)/32 scram-sha-256",
+                "host postgres    \(Layout.rewindRole) \(address)/32 scram-sha-256",
+            ]
         }
         facts.hosts[0].servers[0].hbaText = HBAFile(text: hba).replacingManagedBlock(with: block).text
         for index in 1...2 {

@@ -10,26 +10,34 @@ import Testing
 @Suite struct ExecutorTests {
     private func plan() throws -> Plan { try LegacyCluster.plan.only([.lock, .backup, .store, .unlock]) }
 
-    private func run(_ plan: Plan, _ world: World, _ environment: ExecutionEnvironment? = nil, facts: ClusterFacts = LegacyCluster.facts) async throws {
+    private func run(
+        _ plan: Plan, _ world: World, _ environment: ExecutionEnvironment? = nil,
+        facts: ClusterFacts = LegacyCluster.facts
+    ) async throws {
         try await Executor(plan: plan, environment: environment ?? world.environment())
             .run(survey: { facts }, report: world.report)
     }
 
-    @Test func `Steps run in order, each in the journal before and after its effect, here and on the primary`() async throws {
+    @Test func `Steps run in order, each in the journal before and after its effect, here and on the primary`()
+        async throws
+    {
         let world = try World()
         try await run(plan(), world)
-        #expect(world.take().filter { $0.hasPrefix("done") }
-            == ["done h1/lock", "done h1/backup", "done h1/store", "done h1/unlock"])
+        #expect(
+            world.take().filter { $0.hasPrefix("done") }
+                == ["done h1/lock", "done h1/backup", "done h1/store", "done h1/unlock"])
         let text = await world.journal.text
         let order = text.split(separator: "\n").compactMap { line -> String? in
-            guard let event = line.firstMatch(of: /"event":"(begun|done|made)"/), let step = line.firstMatch(of: /"step":"([^"]*)"/)
+            guard let event = line.firstMatch(of: /"event":"(begun|done|made)"/),
+                let step = line.firstMatch(of: /"step":"([^"]*)"/)
             else { return nil }
             return "\(event.1) \(step.1)"
         }
-        #expect(order == [
-            "begun h1/lock", "done h1/lock", "begun h1/backup", "done h1/backup", "begun h1/store", "made h1/store",
-            "made h1/store", "done h1/store", "begun h1/unlock", "done h1/unlock",
-        ])
+        #expect(
+            order == [
+                "begun h1/lock", "done h1/lock", "begun h1/backup", "done h1/backup", "begun h1/store", "made h1/store",
+                "made h1/store", "done h1/store", "begun h1/unlock", "done h1/unlock",
+            ])
         #expect(world.file(world.root + "/var/lib/pgadopt/shop/journal.jsonl") == text)
         #expect(await world.store.keys["/service/shop/initialize"] == "7301234567890123456")
         #expect(!FileManager.default.fileExists(atPath: world.root + "/var/lib/pgadopt/shop/lock"))
@@ -61,7 +69,8 @@ import Testing
         environment.journal = MemoryJournal()
         let error = await #expect(throws: ExecutionError.self) { try await run(plan(), world, environment) }
         #expect(error?.code == .locked)
-        #expect(error?.message == "ann@control is applying a plan to this cluster since 2026-11-22T16:00:00Z (process 100)")
+        #expect(
+            error?.message == "ann@control is applying a plan to this cluster since 2026-11-22T16:00:00Z (process 100)")
     }
 
     @Test func `A lock whose process still runs is not taken over`() async throws {
@@ -125,6 +134,10 @@ import Testing
 
 final class Counter: Sendable {
     private let count = Mutex(0)
-    func next() -> Int { count.withLock { value in value += 1; return value - 1 } }
+    func next() -> Int {
+        count.withLock { value in
+            value += 1; return value - 1
+        }
+    }
     var value: Int { count.withLock { $0 } }
 }

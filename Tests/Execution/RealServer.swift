@@ -24,7 +24,8 @@ final class RealServer: Sendable {
         port = 20_000 + Int.random(in: 0..<20_000)
         _ = try await sh("install -d -o postgres \(data) \(world.root)/sock", .root)
         _ = try await sh("\(Self.bin)/initdb -D \(data) -A peer --no-sync -E UTF8 --locale=C >/dev/null")
-        _ = try await sh("""
+        _ = try await sh(
+            """
             cat >> \(data)/postgresql.conf <<END
             port = \(port)
             unix_socket_directories = '\(world.root)/sock'
@@ -48,7 +49,8 @@ final class RealServer: Sendable {
     struct Failure: Error { var text: String }
 
     func sql(_ text: String) async throws -> String {
-        let output = try await sh("\(Self.bin)/psql -XAtqh \(world.root)/sock -p \(port) -d postgres -c \(quoted(text))")
+        let output = try await sh(
+            "\(Self.bin)/psql -XAtqh \(world.root)/sock -p \(port) -d postgres -c \(quoted(text))")
         return String(output.dropLast())
     }
 
@@ -76,8 +78,9 @@ final class RealServer: Sendable {
                 path: data + "/pg_hba.conf", digest: sha256(server.hbaText ?? ""), owner: "postgres", mode: "600",
                 size: ByteCount(0))
         ]
-        server.control?.systemIdentifier = SystemIdentifier(
-            try await sql("SELECT system_identifier FROM pg_control_system()")) ?? SystemIdentifier(rawValue: 0)
+        server.control?.systemIdentifier =
+            SystemIdentifier(
+                try await sql("SELECT system_identifier FROM pg_control_system()")) ?? SystemIdentifier(rawValue: 0)
         server.sql?.settings = try await settings()
         facts.hosts[0].servers = [server]
         facts.hosts.removeLast()
@@ -85,7 +88,8 @@ final class RealServer: Sendable {
     }
 
     private func settings() async throws -> [SettingFacts] {
-        let rows = try await sql("SELECT name, setting, context, source FROM pg_settings WHERE setting <> '' AND setting !~ '\\|'")
+        let rows = try await sql(
+            "SELECT name, setting, context, source FROM pg_settings WHERE setting <> '' AND setting !~ '\\|'")
         return rows.split(separator: "\n").map { $0.split(separator: "|").map(String.init) }.filter { $0.count == 4 }
             .map { SettingFacts(name: $0[0], value: $0[1], context: $0[2], source: $0[3]) }
     }

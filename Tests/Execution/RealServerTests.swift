@@ -21,16 +21,26 @@ import Testing
             .run(survey: { facts }, report: server.world.report)
     }
 
-    @Test func `Roles, rules, settings, slot and copy; nothing restarts; undo leaves the files as they were`() async throws {
+    @Test func `Roles, rules, settings, slot and copy; nothing restarts; undo leaves the files as they were`()
+        async throws
+    {
         try await withServer { server in
-            let before = (server.world.file(server.data + "/pg_hba.conf"), server.world.file(server.data + "/postgresql.conf"))
-            let plan = try await server.plan([.lock, .backup, .secrets, .roles, .hba, .settings, .slot, .baseBackup, .unlock])
+            let before = (
+                server.world.file(server.data + "/pg_hba.conf"), server.world.file(server.data + "/postgresql.conf")
+            )
+            let plan = try await server.plan([
+                .lock, .backup, .secrets, .roles, .hba, .settings, .slot, .baseBackup, .unlock,
+            ])
             try await run(plan, server)
-            #expect(try await server.sql("SELECT rolreplication, rolsuper FROM pg_roles WHERE rolname = 'pgadopt_replication'") == "t|f")
-            #expect(try await server.sql(
-                "SELECT has_function_privilege('pgadopt_rewind', 'pg_read_binary_file(text)', 'EXECUTE')") == "t")
-            #expect(try await server.sql("SELECT pg_size_bytes(current_setting('max_slot_wal_keep_size')) / 1024 / 1024")
-                == "61440")
+            #expect(
+                try await server.sql(
+                    "SELECT rolreplication, rolsuper FROM pg_roles WHERE rolname = 'pgadopt_replication'") == "t|f")
+            #expect(
+                try await server.sql(
+                    "SELECT has_function_privilege('pgadopt_rewind', 'pg_read_binary_file(text)', 'EXECUTE')") == "t")
+            #expect(
+                try await server.sql("SELECT pg_size_bytes(current_setting('max_slot_wal_keep_size')) / 1024 / 1024")
+                    == "61440")
             #expect(try await server.sql("SHOW max_connections") == "33")
             #expect(try await server.sql("SELECT pending_restart FROM pg_settings WHERE name = 'wal_log_hints'") == "t")
             #expect(try await server.sql("SELECT slot_name FROM pg_replication_slots") == "h2")
@@ -54,11 +64,13 @@ import Testing
         try await withServer { server in
             let before = server.world.file(server.data + "/pg_hba.conf")
             var plan = try await server.plan([.lock, .secrets, .roles, .hba])
-            guard let index = plan.steps.firstIndex(where: { $0.kind.name == .hba }), case .hba(var change) = plan.steps[index].kind
+            guard let index = plan.steps.firstIndex(where: { $0.kind.name == .hba }),
+                case .hba(var change) = plan.steps[index].kind
             else { return }
             // A rule of another address: the probe from 127.0.0.1 falls through to the owner's rules and is refused.
             change.edit = FileEdit(
-                path: change.edit.path, edit: .managedBlock(["host all all 192.0.2.1/32 scram-sha-256"]), before: before ?? "")
+                path: change.edit.path, edit: .managedBlock(["host all all 192.0.2.1/32 scram-sha-256"]),
+                before: before ?? "")
             plan.steps[index].kind = .hba(change)
             let error = await #expect(throws: ExecutionError.self) { try await run(plan, server) }
             #expect(error?.message.contains("cannot connect to 127.0.0.1") == true, "\(String(describing: error))")
@@ -70,9 +82,11 @@ import Testing
         try await withServer { server in
             let before = server.world.file(server.data + "/pg_hba.conf")
             var plan = try await server.plan([.lock, .hba])
-            guard let index = plan.steps.firstIndex(where: { $0.kind.name == .hba }), case .hba(var change) = plan.steps[index].kind
+            guard let index = plan.steps.firstIndex(where: { $0.kind.name == .hba }),
+                case .hba(var change) = plan.steps[index].kind
             else { return }
-            change.edit = FileEdit(path: change.edit.path, edit: .managedBlock(["host all all nonsense/33 scram"]), before: before ?? "")
+            change.edit = FileEdit(
+                path: change.edit.path, edit: .managedBlock(["host all all nonsense/33 scram"]), before: before ?? "")
             plan.steps[index].kind = .hba(change)
             let error = await #expect(throws: ExecutionError.self) { try await run(plan, server) }
             #expect(error?.message.contains("PostgreSQL finds errors") == true, "\(String(describing: error))")
@@ -103,9 +117,14 @@ import Testing
     @Test func `A target with data in it is refused and kept`() async throws {
         try await withServer { server in
             let plan = try await server.plan([.lock, .secrets, .roles, .hba, .slot, .baseBackup])
-            _ = try await server.sh("install -d -o postgres \(server.world.root)/replica/main; echo mine > \(server.world.root)/replica/main/file", .root)
+            _ = try await server.sh(
+                "install -d -o postgres \(server.world.root)/replica/main; "
+                    + "echo mine > \(server.world.root)/replica/main/file",
+                .root)
             let error = await #expect(throws: ExecutionError.self) { try await run(plan, server) }
-            #expect(error?.message.contains("is not empty; nothing was changed in it") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("is not empty; nothing was changed in it") == true,
+                "\(String(describing: error))")
             #expect(server.world.file(server.world.root + "/replica/main/file") == "mine\n")
             let again = await #expect(throws: ExecutionError.self) { try await run(plan, server) }
             #expect(again?.code == .commandFailed)
@@ -118,16 +137,21 @@ import Testing
             let plan = try await server.plan([.lock, .secrets, .roles, .hba, .slot, .baseBackup])
             // The connection goes at the first look for the copy after its start.
             let started = Counter()
-            let cut = server.world.environment(processID: 7, cutAt: { command in
-                if command.contains("setsid sh") && command.contains("/build") { _ = started.next(); return false }
-                return started.value > 0
-            })
+            let cut = server.world.environment(
+                processID: 7,
+                cutAt: { command in
+                    if command.contains("setsid sh") && command.contains("/build") { _ = started.next(); return false }
+                    return started.value > 0
+                })
             var environment = cut
             environment.sleep = { _ in }
             await #expect(throws: (any Error).self) { try await run(plan, server, environment) }
             try await run(plan, server, server.world.environment(processID: 8, isRunning: false))
             #expect(server.world.file(server.world.root + "/replica/main/PG_VERSION") == "15\n")
-            #expect(server.world.take().contains { $0 == "note a copy is running already; following it" || $0 == "done h2/base-backup" })
+            #expect(
+                server.world.take().contains {
+                    $0 == "note a copy is running already; following it" || $0 == "done h2/base-backup"
+                })
         }
     }
 }

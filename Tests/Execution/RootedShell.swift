@@ -38,7 +38,9 @@ final class RootedShell: RemoteShell {
 
     private func spawn(_ text: String, _ account: Account, _ input: [UInt8]) async throws -> CommandResult {
         var words = ["/bin/sh", "-c", text]
-        if case .user(let name) = account, name != "root", geteuid() == 0 { words = ["/usr/sbin/runuser", "-u", name, "--"] + words }
+        if case .user(let name) = account, name != "root", geteuid() == 0 {
+            words = ["/usr/sbin/runuser", "-u", name, "--"] + words
+        }
         let directory = FileManager.default.temporaryDirectory
         let (stdin, stdout, stderr) = (UUID().uuidString, UUID().uuidString, UUID().uuidString)
         func file(_ name: String) -> URL { directory.appendingPathComponent("pgadopt-test-\(name)") }

@@ -8,13 +8,14 @@ import Testing
 @Suite struct PlannerTests {
     @Test func `Steps come in hand-over order`() throws {
         let ids = try LegacyCluster.plan.steps.map(\.id)
-        #expect(ids == [
-            "h1/lock", "h1/backup", "h1/bundle", "h2/bundle", "h3/bundle", "h1/secrets", "h2/secrets", "h3/secrets",
-            "h1/roles", "h1/hba", "h1/settings", "h1/store", "h1/legacy-unit", "h1/agent",
-            "h2/slot", "h2/base-backup", "h2/config-files", "h2/legacy-unit", "h2/agent", "h2/streaming",
-            "h3/slot", "h3/base-backup", "h3/config-files", "h3/legacy-unit", "h3/agent", "h3/streaming",
-            "h1/verify", "h1/unlock",
-        ])
+        #expect(
+            ids == [
+                "h1/lock", "h1/backup", "h1/bundle", "h2/bundle", "h3/bundle", "h1/secrets", "h2/secrets", "h3/secrets",
+                "h1/roles", "h1/hba", "h1/settings", "h1/store", "h1/legacy-unit", "h1/agent",
+                "h2/slot", "h2/base-backup", "h2/config-files", "h2/legacy-unit", "h2/agent", "h2/streaming",
+                "h3/slot", "h3/base-backup", "h3/config-files", "h3/legacy-unit", "h3/agent", "h3/streaming",
+                "h1/verify", "h1/unlock",
+            ])
     }
 
     @Test func `Every prerequisite is an earlier step`() throws {
@@ -36,7 +37,9 @@ import Testing
 
     @Test func `A plan file that was cut off is refused with its name`() throws {
         let bytes = try LegacyCluster.plan.encoded()
-        let error = #expect(throws: PlanningError.self) { try Plan(decoding: Array(bytes.dropLast(100)), file: "plan.json") }
+        let error = #expect(throws: PlanningError.self) {
+            try Plan(decoding: Array(bytes.dropLast(100)), file: "plan.json")
+        }
         #expect(error?.message.contains("plan.json") == true)
     }
 
@@ -68,8 +71,11 @@ import Testing
         #expect(config.contains("\"max_connections\":\"250\""))
         #expect(config.contains("\"wal_keep_size\":\"256MB\""))
         #expect(config.contains("\"ttl\":12,\"loop_wait\":4,\"retry_timeout\":4"))
-        #expect(config.contains(
-            "\"ignore_slots\":[{\"name\":\"debezium\",\"type\":\"logical\",\"database\":\"app\",\"plugin\":\"pgoutput\"}]"))
+        #expect(
+            config.contains(
+                "\"ignore_slots\":[{\"name\":\"debezium\",\"type\":\"logical\","
+                    + "\"database\":\"app\",\"plugin\":\"pgoutput\"}]"
+            ))
         // Somebody else's slot would fall under a limit too: none is set.
         guard case .settings(let settings)? = plan.step("h1/settings")?.kind else { return }
         #expect(!settings.settings.contains { $0.name == "max_slot_wal_keep_size" })
@@ -113,10 +119,12 @@ import Testing
         facts.hosts[2] = LegacyCluster.facts.hosts[2]
         facts.store.keys?["members/h3"] = nil
         let ids = try LegacyCluster.planner.plan(LegacyCluster.spec, facts, []).steps.map(\.id)
-        #expect(ids == [
-            "h1/lock", "h1/backup", "h3/bundle", "h1/secrets", "h3/secrets", "h3/slot", "h3/base-backup", "h3/config-files",
-            "h3/legacy-unit", "h3/agent", "h3/streaming", "h1/verify", "h1/unlock",
-        ])
+        #expect(
+            ids == [
+                "h1/lock", "h1/backup", "h3/bundle", "h1/secrets", "h3/secrets", "h3/slot", "h3/base-backup",
+                "h3/config-files",
+                "h3/legacy-unit", "h3/agent", "h3/streaming", "h1/verify", "h1/unlock",
+            ])
     }
 
     @Test func `A primary that is a standby is refused`() {
@@ -178,7 +186,8 @@ import Testing
     @Test func `What begun steps of ours changed is no drift, what others changed is`() throws {
         let plan = try LegacyCluster.plan
         let begun = plan.steps.filter { ["h1/hba", "h1/settings", "h1/store", "h2/base-backup"].contains($0.id) }
-        guard case .hba(let hba)? = plan.step("h1/hba")?.kind, case .settings(let settings)? = plan.step("h1/settings")?.kind
+        guard case .hba(let hba)? = plan.step("h1/hba")?.kind,
+            case .settings(let settings)? = plan.step("h1/settings")?.kind
         else { return }
         let now = fingerprints { facts in
             facts.hosts[0].servers[0].configFiles[1].digest = hba.edit.digestAfter
@@ -190,6 +199,7 @@ import Testing
         #expect(plan.fingerprints.drift(to: now, begun: begun) == [])
         #expect(plan.fingerprints.drift(to: now).count == 4)
         let edited = fingerprints { $0.hosts[0].servers[0].configFiles[1].digest = "0" }
-        #expect(plan.fingerprints.drift(to: edited, begun: begun) == ["h1: /etc/postgresql/15/main/pg_hba.conf was edited"])
+        #expect(
+            plan.fingerprints.drift(to: edited, begun: begun) == ["h1: /etc/postgresql/15/main/pg_hba.conf was edited"])
     }
 }

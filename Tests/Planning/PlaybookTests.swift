@@ -23,10 +23,12 @@ import Testing
     }
 
     @Test func `An unknown step is refused at its place with the nearest name`() {
-        #expect(refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
-            .hasPrefix("my.yaml:13:5: unknown step 'setings'; allowed: lock, backup") == true)
-        #expect(refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
-            .hasSuffix("did you mean 'settings'?") == true)
+        #expect(
+            refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
+                .hasPrefix("my.yaml:13:5: unknown step 'setings'; allowed: lock, backup") == true)
+        #expect(
+            refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
+                .hasSuffix("did you mean 'settings'?") == true)
     }
 
     @Test func `A step before what it needs is refused with the reason`() {
@@ -35,8 +37,9 @@ import Testing
             replica: [slot, base-backup, config-files, legacy-unit, agent, streaming]
             finish: [verify, unlock]
             """
-        #expect(refusal(text)
-            == "my.yaml:1:33: the step 'roles' must come after 'secrets': the roles get the passwords made there")
+        #expect(
+            refusal(text)
+                == "my.yaml:1:33: the step 'roles' must come after 'secrets': the roles get the passwords made there")
     }
 
     @Test func `In a replica's section the primary's step of the same name does not count`() {
@@ -51,7 +54,10 @@ import Testing
     @Test(arguments: [
         ("", "my.yaml:1:1: the playbook is empty"),
         ("- lock", "my.yaml:1:1: a playbook is a mapping of sections"),
-        ("clusters: []", "my.yaml:1:1: unknown section 'clusters'; allowed: cluster, replica, finish; did you mean 'cluster'?"),
+        (
+            "clusters: []",
+            "my.yaml:1:1: unknown section 'clusters'; allowed: cluster, replica, finish; did you mean 'cluster'?"
+        ),
         ("cluster: [lock, lock]\nreplica: []\nfinish: []", "my.yaml:1:17: the step 'lock' stands here twice"),
         ("cluster: [slot]\nreplica: []\nfinish: []", "my.yaml:1:11: the step 'slot' does not belong in 'cluster'"),
         ("cluster: [[lock]]\nreplica: []\nfinish: []", "my.yaml:1:11: a step is one word"),

@@ -72,7 +72,8 @@ public struct Executor: Sendable {
         let drift = plan.fingerprints.drift(to: now, begun: plan.steps.filter { begun.contains($0.id) })
         guard drift.isEmpty else {
             throw ExecutionError(
-                .drift, "the world is not that of the plan any more:\n" + drift.map { "  \($0)" }.joined(separator: "\n"),
+                .drift,
+                "the world is not that of the plan any more:\n" + drift.map { "  \($0)" }.joined(separator: "\n"),
                 remedy: "Nothing was changed now. Make a new plan with pgadopt plan.")
         }
     }
@@ -152,7 +153,8 @@ public struct Executor: Sendable {
     }
 
     private func wrapped(_ error: any Error, _ step: PlannedStep) -> ExecutionError {
-        var failure = error as? ExecutionError
+        var failure =
+            error as? ExecutionError
             ?? ExecutionError(.commandFailed, "\(step.kind.name.rawValue): \(error)")
         if failure.host == nil { failure.host = step.host }
         let again = "Nothing else was started. Run the same command again to continue."
@@ -172,6 +174,7 @@ extension Plan {
     var digest: String { (try? encoded()).map { String(sha256($0).prefix(16)) } ?? "" }
 }
 
-private func directory(_ path: String) -> String {
+/// The directory a file lies in.
+func directory(_ path: String) -> String {
     path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
 }

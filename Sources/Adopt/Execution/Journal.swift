@@ -52,7 +52,10 @@ public struct JournalEntry: Codable, Equatable, Sendable {
             } catch {
                 throw ExecutionError(
                     .localFile, "\(name):\(index + 1): this line of the journal cannot be read",
-                    remedy: "Move the file away if it is not a journal of pgadopt; its steps then look for themselves what is done.")
+                    remedy:
+                        "Move the file away if it is not a journal of pgadopt; "
+                            + "its steps then look for themselves what is done."
+                )
             }
         }
     }

@@ -6,7 +6,8 @@ import Shell
 extension StepContext {
     func sql(_ statements: String, on host: String, _ server: LocalServer, purpose: String) async throws -> String {
         let words = [
-            "\(server.binDirectory)/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", server.socketDirectory,
+            "\(server.binDirectory)/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h",
+            server.socketDirectory,
             "-p", String(server.port), "-d", "postgres", "-f", "-",
         ]
         let prefix = "SET statement_timeout = '20s'; SET lock_timeout = '5s'; SET lc_messages = 'C';\n"
@@ -20,10 +21,11 @@ extension StepContext {
     /// The process's start in clock ticks; nil when it is gone.
     func startTicks(of pid: Int, on host: String) async throws -> UInt64? {
         let output = try await run(
-            on: host, "looking at process \(pid)", """
-                s=; { read -r s < /proc/\(pid)/stat; } 2>/dev/null || :
-                if [ -n "$s" ]; then set -- ${s##*) }; shift 19; echo "$1"; fi
-                """)
+            on: host, "looking at process \(pid)",
+            """
+            s=; { read -r s < /proc/\(pid)/stat; } 2>/dev/null || :
+            if [ -n "$s" ]; then set -- ${s##*) }; shift 19; echo "$1"; fi
+            """)
         return UInt64(output.filter { !$0.isWhitespace })
     }
 

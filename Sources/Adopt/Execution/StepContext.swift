@@ -35,7 +35,8 @@ struct StepContext: Sendable {
         let result = try await tryRun(on: host, script, as: account, standardInput: standardInput, deadline: deadline)
         guard result.succeeded else {
             throw ExecutionError(
-                .commandFailed, host: host ?? self.host, "\(purpose) failed (exit code \(result.status))\(result.words)")
+                .commandFailed, host: host ?? self.host, "\(purpose) failed (exit code \(result.status))\(result.words)"
+            )
         }
         return result.output
     }
@@ -51,7 +52,8 @@ struct StepContext: Sendable {
 
     func shell(_ host: String) throws -> any RemoteShell {
         guard let shell = environment.shells[host] else {
-            throw ExecutionError(.conflict, host: host, "the plan names a host that cannot be reached with this inventory")
+            throw ExecutionError(
+                .conflict, host: host, "the plan names a host that cannot be reached with this inventory")
         }
         return shell
     }

@@ -14,7 +14,8 @@ extension PlanContext {
         case .hba: try hbaSteps()
         case .settings: isAdopted(primary) ? [] : [try settingsStep()]
         case .store: storeSteps()
-        case .legacyUnit: isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
+        case .legacyUnit:
+            isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock: []
         }
@@ -40,8 +41,9 @@ extension PlanContext {
     private func bundleStep(_ host: HostSpec) -> PlannedStep {
         PlannedStep(
             host: host.name,
-            kind: .bundle(BundleChange(
-                archive: bundle.path, digest: bundle.digest, size: bundle.size, directory: Layout.bundle)),
+            kind: .bundle(
+                BundleChange(
+                    archive: bundle.path, digest: bundle.digest, size: bundle.size, directory: Layout.bundle)),
             effect: .none, summary: "install the agent in \(Layout.bundle)",
             estimate: StepEstimate(transferTime(bundle.size, perSecond: 20 << 20), bytes: bundle.size),
             undo: "remove \(Layout.bundle) when no other cluster on the host uses it")
@@ -73,11 +75,15 @@ extension PlanContext {
         if let source = spec.store.passwordSource {
             shipped.append(.init(source: source, path: "\(layout.secrets)/store.password"))
         }
-        if let file = spec.store.tls?.caFile { shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-ca.pem")) }
+        if let file = spec.store.tls?.caFile {
+            shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-ca.pem"))
+        }
         if let file = spec.store.tls?.certificateFile {
             shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-cert.pem"))
         }
-        if let file = spec.store.tls?.keyFile { shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-key.pem")) }
+        if let file = spec.store.tls?.keyFile {
+            shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-key.pem"))
+        }
         return shipped
     }
 
@@ -108,12 +114,14 @@ extension PlanContext {
     private func hbaSteps() throws(PlanningError) -> [PlannedStep] {
         let change = try hbaChange()
         if change.edit.changesNothing { return [] }
-        return [PlannedStep(
-            host: primary.name, kind: .hba(change), effect: .reload,
-            summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
-                + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
-            estimate: StepEstimate(.seconds(1)),
-            undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")]
+        return [
+            PlannedStep(
+                host: primary.name, kind: .hba(change), effect: .reload,
+                summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+                    + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
+                estimate: StepEstimate(.seconds(1)),
+                undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")
+        ]
     }
 
     private func settingsStep() throws(PlanningError) -> PlannedStep {
@@ -135,17 +143,23 @@ extension PlanContext {
             kind: .settings(SettingsChange(server: local, file: file, include: include, settings: settings)),
             effect: .reload,
             summary: "write \(path) and reload: "
-                + (changed.isEmpty ? "no running value changes" : changed.map { "\($0.name) \($0.old) -> \($0.new)" }.joined(separator: ", ")),
+                + (changed.isEmpty
+                    ? "no running value changes"
+                    : changed.map { "\($0.name) \($0.old) -> \($0.new)" }.joined(separator: ", ")),
             estimate: StepEstimate(.milliseconds(500)), undo: "remove the file and reload")
     }
 
     private func storeSteps() -> [PlannedStep] {
         let entries = storeEntries().filter { storeValue($0.key) == nil }
         if entries.isEmpty { return [] }
-        return [PlannedStep(
-            host: primary.name, kind: .store(StoreChange(prefix: storePrefix, entries: entries)), effect: .store,
-            summary: "write \(entries.map(\.key).joined(separator: " and ")) below \(storePrefix), only if they do not exist",
-            estimate: StepEstimate(.milliseconds(200)), undo: "delete the keys while no agent holds the lease")]
+        return [
+            PlannedStep(
+                host: primary.name, kind: .store(StoreChange(prefix: storePrefix, entries: entries)), effect: .store,
+                summary:
+                    "write \(entries.map(\.key).joined(separator: " and ")) below \(storePrefix), "
+                    + "only if they do not exist",
+                estimate: StepEstimate(.milliseconds(200)), undo: "delete the keys while no agent holds the lease")
+        ]
     }
 
     func legacyUnitStep(_ change: LegacyUnitChange, _ host: HostSpec) -> PlannedStep {
@@ -155,7 +169,10 @@ extension PlanContext {
                 ? "keep \(change.unit) from starting a server here, also at boot"
                 : "take the server from \(change.unit) without stopping it; the unit can no longer start or stop it",
             estimate: StepEstimate(.seconds(1)),
-            undo: "remove the drop-in and \(change.marker.path), reload systemd; the unit owns the server again at its next start")
+            undo:
+                "remove the drop-in and \(change.marker.path), reload systemd; "
+                + "the unit owns the server again at its next start"
+        )
     }
 
     func agentStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {

@@ -27,11 +27,18 @@ extension Fingerprints {
                     "\(before.host): timeline \(before.timeline?.description ?? "?") became "
                         + "\(same.timeline?.description ?? "?"): there was a failover")
             }
-            if same.isInRecovery != before.isInRecovery { lines.append("\(before.host): the server's role has changed") }
+            if same.isInRecovery != before.isInRecovery {
+                lines.append("\(before.host): the server's role has changed")
+            }
         }
         for server in now.servers where !own.startedServers.contains(server.host) {
             let isNew = !servers.contains { $0.host == server.host }
-            if isNew { lines.append("\(server.host): a PostgreSQL server (process \(server.postmaster.pid)) runs now that did not run before") }
+            if isNew {
+                lines.append(
+                    "\(server.host): a PostgreSQL server (process \(server.postmaster.pid)) "
+                        + "runs now that did not run before"
+                )
+            }
         }
         return lines
     }
@@ -59,7 +66,8 @@ extension Fingerprints {
                 let current = now.targets.first(where: { $0.host == before.host && $0.path == before.path }),
                 current.content != before.content
             else { return nil }
-            return "\(before.host): \(before.path) was \(before.content.rawValue) and is now \(current.content.rawValue)"
+            return
+                "\(before.host): \(before.path) was \(before.content.rawValue) and is now \(current.content.rawValue)"
         }
     }
 

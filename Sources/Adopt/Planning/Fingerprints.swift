@@ -82,14 +82,18 @@ extension Fingerprints {
         var targets: [Target] = []
         for host in facts.hosts where spec.members.contains(where: { $0.name == host.host }) {
             for server in host.servers {
-                servers.append(Server(
-                    host: host.host, systemIdentifier: server.control?.systemIdentifier,
-                    timeline: server.control?.timeline,
-                    postmaster: PostmasterIdentity(pid: server.postmasterPID, startTicks: server.postmasterStartTicks),
-                    isInRecovery: server.sql?.isInRecovery))
+                servers.append(
+                    Server(
+                        host: host.host, systemIdentifier: server.control?.systemIdentifier,
+                        timeline: server.control?.timeline,
+                        postmaster: PostmasterIdentity(
+                            pid: server.postmasterPID, startTicks: server.postmasterStartTicks),
+                        isInRecovery: server.sql?.isInRecovery))
                 files += server.configFiles.map { File(host: host.host, path: $0.path, digest: $0.digest) }
             }
-            if let target = host.target { targets.append(Target(host: host.host, path: target.path, content: target.content)) }
+            if let target = host.target {
+                targets.append(Target(host: host.host, path: target.path, content: target.content))
+            }
         }
         let content = facts.store.keys.map { keys in
             sha256(keys.sorted { $0.key < $1.key }.map { "\($0.key)\u{0}\($0.value)\u{0}" }.joined())

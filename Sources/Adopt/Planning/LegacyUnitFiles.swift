@@ -4,7 +4,9 @@ import PostgresModel
 extension PlanContext {
     /// The unit that would start the server on a member; nil where there is none to keep away.
     func legacyUnit(of host: HostSpec) -> String? {
-        if let service = postgres(of: host).service { return service.hasSuffix(".service") ? service : service + ".service" }
+        if let service = postgres(of: host).service {
+            return service.hasSuffix(".service") ? service : service + ".service"
+        }
         guard let unit = server.unit, unit.hasSuffix(".service"), unit != layout.unit else {
             return debianUnit
         }
@@ -32,7 +34,8 @@ extension PlanContext {
     }
 
     /// Every line here was tried on Debian 12: RefuseManualStop alone still lets `systemctl restart postgresql`
-    /// through PartOf; with these the unit goes inactive and the server is not touched.
+    /// through PartOf; with these the unit goes inactive and the server is not touched. Without PIDFile= systemd
+    /// would then delete the server's pid file, and pg_lsclusters would call the server down.
     private func dropIn(of unit: String) -> String {
         """
         # Written by pgadopt: cluster \(spec.name) is run by \(layout.unit).
@@ -44,6 +47,7 @@ extension PlanContext {
 
         [Service]
         Restart=no
+        PIDFile=
         ExecStartPre=
         ExecStart=
         ExecStart=/bin/true

@@ -48,7 +48,9 @@ struct PlanContext {
 
     /// After a failover the leader is another member than the inventory's primary; the store says which.
     private static func writableMember(_ spec: ClusterSpec, _ facts: ClusterFacts) -> HostSpec? {
-        guard let leader = facts.store.keys?["leader"] ?? facts.store.keys?["/\(spec.store.namespace)/\(spec.name)/leader"]
+        guard
+            let leader = facts.store.keys?["leader"]
+                ?? facts.store.keys?["/\(spec.store.namespace)/\(spec.name)/leader"]
         else { return nil }
         return spec.members.first { host in
             host.name == leader && facts.host(host.name)?.servers.contains { $0.sql?.isInRecovery == false } == true
@@ -112,7 +114,8 @@ struct PlanContext {
             return false
         }
         return storeValue("initialize") == control.systemIdentifier.description
-            && facts.host(host.name)?.servers.contains { $0.control?.systemIdentifier == control.systemIdentifier } == true
+            && facts.host(host.name)?.servers.contains { $0.control?.systemIdentifier == control.systemIdentifier }
+                == true
     }
 
     /// The configuration directory when it is not the data directory (Debian).

@@ -16,7 +16,8 @@ extension Plan {
             let format = try decoder.decode(Format.self, from: Data(bytes)).format
             guard format == Self.currentFormat else {
                 throw PlanningError(
-                    .unreadablePlan, "\(file) has format \(format), this pgadopt reads \(Self.currentFormat); make a new plan")
+                    .unreadablePlan,
+                    "\(file) has format \(format), this pgadopt reads \(Self.currentFormat); make a new plan")
             }
             self = try decoder.decode(Plan.self, from: Data(bytes))
         } catch let error as PlanningError {

@@ -51,8 +51,11 @@ public struct Planner: Sendable {
             let isReplica = step.host != primary
             var required = Playbook.requirements(of: name, inReplica: isReplica && playbook.replica.contains(name))
                 .flatMap { requirement, _ in
-                    [PlannedStep.id(host: step.host, name: requirement), PlannedStep.id(host: primary, name: requirement)]
-                        .filter(ids.contains).prefix(1)
+                    [
+                        PlannedStep.id(host: step.host, name: requirement),
+                        PlannedStep.id(host: primary, name: requirement),
+                    ]
+                    .filter(ids.contains).prefix(1)
                 }
             if name == .verify { required += steps.filter { $0.kind.name == .streaming }.map(\.id) }
             if name == .secrets, isReplica { required.append(PlannedStep.id(host: primary, name: .secrets)) }
@@ -60,7 +63,8 @@ public struct Planner: Sendable {
                 required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
             }
             if name == .slot { required = [PlannedStep.id(host: primary, name: .agent)].filter(ids.contains) }
-            step.prerequisites = required.reduce(into: []) { unique, id in if !unique.contains(id) { unique.append(id) } }
+            step.prerequisites = required.reduce(into: []) { unique, id in if !unique.contains(id) { unique.append(id) }
+            }
             return step
         }
     }

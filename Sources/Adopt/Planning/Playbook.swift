@@ -30,16 +30,24 @@ public struct Playbook: Equatable, Sendable {
         case .settings: [(.backup, "the files of before must be kept")]
         case .store: [(.settings, "the store's configuration repeats the server's settings")]
         case .legacyUnit where inReplica: [(.configFiles, "Debian's start.conf is one of those files")]
-        case .legacyUnit: [(.backup, "the files of before must be kept"), (.bundle, "an agent must be there to take over")]
+        case .legacyUnit:
+            [(.backup, "the files of before must be kept"), (.bundle, "an agent must be there to take over")]
         case .agent where inReplica:
-            [(.baseBackup, "the agent starts what the base backup made"), (.configFiles, "the server needs its files"),
-             (.legacyUnit, "two owners of one server would fight")]
+            [
+                (.baseBackup, "the agent starts what the base backup made"),
+                (.configFiles, "the server needs its files"),
+                (.legacyUnit, "two owners of one server would fight"),
+            ]
         case .agent:
-            [(.bundle, "it brings the program"), (.secrets, "the agent reads its passwords there"),
-             (.roles, "the agent connects as them"), (.hba, "replicas could not connect"),
-             (.store, "an agent without initialize key would wait"), (.legacyUnit, "two owners of one server would fight")]
+            [
+                (.bundle, "it brings the program"), (.secrets, "the agent reads its passwords there"),
+                (.roles, "the agent connects as them"), (.hba, "replicas could not connect"),
+                (.store, "an agent without initialize key would wait"),
+                (.legacyUnit, "two owners of one server would fight"),
+            ]
         case .slot: [(.agent, "a replica must not be built before the primary holds the lease")]
-        case .baseBackup: [(.slot, "without the slot the WAL of the copy could be gone at its end"), (.hba, "it could not connect")]
+        case .baseBackup:
+            [(.slot, "without the slot the WAL of the copy could be gone at its end"), (.hba, "it could not connect")]
         case .configFiles: [(.baseBackup, "the data directory must be there")]
         case .streaming: [(.agent, "the agent starts the replica")]
         case .verify: [(.agent, "there would be nothing to verify")]

@@ -44,7 +44,8 @@ private struct PlaybookReader {
         return Playbook(cluster: lists[.cluster] ?? [], replica: lists[.replica] ?? [], finish: lists[.finish] ?? [])
     }
 
-    private func steps(of node: YAMLNode, _ section: Section, _ done: Set<StepName>) throws(PlaybookError) -> [StepName] {
+    private func steps(of node: YAMLNode, _ section: Section, _ done: Set<StepName>) throws(PlaybookError) -> [StepName]
+    {
         let allowed = allowed(in: section)
         guard let items = node.sequence else {
             throw error(node.position, "'\(section.rawValue)' must be a list of steps", allowed: list(allowed))
@@ -102,7 +103,8 @@ private struct PlaybookReader {
     private func error(
         _ position: YAMLPosition, _ problem: String, allowed: String? = nil, suggestion: String? = nil
     ) -> PlaybookError {
-        PlaybookError(diagnostic: Diagnostic(
-            file: file, at: position, problem, allowed: allowed, suggestion: suggestion))
+        PlaybookError(
+            diagnostic: Diagnostic(
+                file: file, at: position, problem, allowed: allowed, suggestion: suggestion))
     }
 }

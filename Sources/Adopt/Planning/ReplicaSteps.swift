@@ -21,11 +21,14 @@ extension PlanContext {
         case .verify:
             PlannedStep(
                 host: primary.name,
-                kind: .verify(ClusterCheck(
-                    leader: primary.name, members: spec.members.map(\.name), storePrefix: storePrefix, primary: local,
-                    postmaster: postmaster, startTime: server.startTime)),
+                kind: .verify(
+                    ClusterCheck(
+                        leader: primary.name, members: spec.members.map(\.name), storePrefix: storePrefix,
+                        primary: local,
+                        postmaster: postmaster, startTime: server.startTime)),
                 effect: .none,
-                summary: "prove that process \(server.postmasterPID) is still the server and every member is in its place",
+                summary:
+                    "prove that process \(server.postmasterPID) is still the server and every member is in its place",
                 estimate: StepEstimate(.seconds(1)), undo: "changes nothing")
         case .unlock:
             PlannedStep(

@@ -23,7 +23,9 @@ extension PlanContext {
         config.retryTimeout = times.retryTimeout
         config.primaryStartTimeout = times.primaryStartTimeout
         config.ignoreSlots = sql.slots.filter { !isOurs($0) }.map { slot in
-            .init(name: slot.name, type: slot.isLogical ? "logical" : "physical", database: slot.database, plugin: slot.plugin)
+            .init(
+                name: slot.name, type: slot.isLogical ? "logical" : "physical", database: slot.database,
+                plugin: slot.plugin)
         }
         config.postgresql.usePgRewind = true
         config.postgresql.parameters = clusterParameters()

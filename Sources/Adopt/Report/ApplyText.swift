@@ -18,21 +18,25 @@ public struct ApplyText: Sendable {
     public mutating func text(_ event: ApplyEvent) -> String {
         switch event {
         case .started(let cluster, let steps, let resumed):
-            return line("\(resumed ? "Resuming" : "Applying") the plan for cluster \(cluster): \(counted(steps, "step"))")
+            return line(
+                "\(resumed ? "Resuming" : "Applying") the plan for cluster \(cluster): \(counted(steps, "step"))")
         case .stepStarted(let step, let number, let of):
             let text = "\(position(number, of))  \(step.id.padded(20))  \(step.summary.printable)"
             return style.wrapped(text, first: "", hang: 31).map { line($0) }.joined()
         case .stepSkipped(let step, let number, let of):
             return line("\(position(number, of))  \(step.id.padded(20))  done before")
         case .progress(let id, let progress): return self.progress(id, progress)
-        case .note(_, let text): return style.wrapped(text.printable, first: String(repeating: " ", count: 31)).map { line($0) }.joined()
+        case .note(_, let text):
+            return style.wrapped(text.printable, first: String(repeating: " ", count: 31)).map { line($0) }.joined()
         case .stepDone(let step, _, _, let took):
             if took < .seconds(1) { return "" }
-            return line(style.dim(String(repeating: " ", count: 31) + "\(step.kind.name.rawValue) took \(durationText(took))"))
+            return line(
+                style.dim(String(repeating: " ", count: 31) + "\(step.kind.name.rawValue) took \(durationText(took))"))
         case .stepFailed(let step, let message):
-            return line(style.red("\(step.id) failed")) + message.split(separator: "\n").map { line(String($0)) }.joined()
+            return line(style.red("\(step.id) failed"))
+                + message.split(separator: "\n").map { line(String($0)) }.joined()
         case .finished(let steps, let took):
-            return line(style.green("Done: \(counted(steps, "step")) in \(durationText(took)).")) 
+            return line(style.green("Done: \(counted(steps, "step")) in \(durationText(took))."))
         }
     }
 

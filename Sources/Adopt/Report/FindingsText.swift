@@ -18,13 +18,17 @@ public struct FindingsText: Sendable {
         let hostWidth = min(16, shown.map { ($0.host ?? "store").count }.max() ?? 0)
         let nameWidth = min(28, shown.map(\.name.count).max() ?? 0)
         for finding in shown {
-            let head = "\(word(finding).padded(6))  \((finding.host ?? "-").padded(hostWidth))  \(finding.name.padded(nameWidth))  "
+            let head =
+                "\(word(finding).padded(6))  \((finding.host ?? "-").padded(hostWidth))  "
+                + "\(finding.name.padded(nameWidth))  "
             var rows = style.wrapped(finding.summary.printable, first: head)
             rows[0] = coloured(finding, rows[0])
             lines += rows
             if finding.verdict == .ok { continue }
             let margin = String(repeating: " ", count: head.count)
-            if !finding.why.isEmpty { lines += style.wrapped("why: " + finding.why.printable, first: margin, hang: head.count + 5) }
+            if !finding.why.isEmpty {
+                lines += style.wrapped("why: " + finding.why.printable, first: margin, hang: head.count + 5)
+            }
             if !finding.remedy.isEmpty {
                 lines += style.wrapped(
                     "do:  " + finding.remedy.printable + effect(finding), first: margin, hang: head.count + 5)

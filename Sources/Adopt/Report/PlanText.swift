@@ -35,7 +35,8 @@ public struct PlanText: Sendable {
                 + "port \(primary.port), \(primary.size), in \(primary.dataDirectory).", first: "")
         var identity = "Its process is \(primary.postmasterPID)"
         if let start = primary.startTime { identity += ", started \(start)" }
-        identity += "; system identifier \(primary.systemIdentifier), timeline \(primary.timeline). It is not restarted."
+        identity +=
+            "; system identifier \(primary.systemIdentifier), timeline \(primary.timeline). It is not restarted."
         lines += style.wrapped(identity, first: "")
         return lines + [""]
     }
@@ -50,11 +51,13 @@ public struct PlanText: Sendable {
     }
 
     private func step(_ step: PlannedStep, number: Int) -> [String] {
-        let head = String(number).leftPadded(4) + "  " + step.kind.name.rawValue.padded(13) + effect(step.effect).padded(9)
+        let head =
+            String(number).leftPadded(4) + "  " + step.kind.name.rawValue.padded(13) + effect(step.effect).padded(9)
         let margin = String(repeating: " ", count: 6)
         var lines = style.wrapped(step.summary.printable, first: head)
         for detail in StepDetails(showsFiles: showsFiles).lines(step.kind) {
-            let rows = "+- @".contains(detail.prefix(1)) ? [margin + detail] : style.wrapped(detail, first: margin, hang: 10)
+            let rows =
+                "+- @".contains(detail.prefix(1)) ? [margin + detail] : style.wrapped(detail, first: margin, hang: 10)
             lines += rows.map(coloured)
         }
         var estimate = "about \(durationText(step.estimate.duration))"
@@ -76,7 +79,8 @@ public struct PlanText: Sendable {
         if plan.deferred.isEmpty { return [] }
         var lines = [style.bold("Waiting for the next planned restart"), ""]
         for setting in plan.deferred {
-            let head = "  \(setting.host)  \(setting.name): \(shown(setting.runningValue)) -> \(shown(setting.wantedValue))"
+            let head =
+                "  \(setting.host)  \(setting.name): \(shown(setting.runningValue)) -> \(shown(setting.wantedValue))"
             lines.append(head)
             lines += style.wrapped("until then: \(setting.meanwhile)", first: "      ")
         }
@@ -94,12 +98,16 @@ public struct PlanText: Sendable {
         if copied.rawValue > 0 { sentence += ", \(copied) copied" }
         sentence += "."
         var lines = style.wrapped(sentence, first: "").map(style.bold)
-        lines.append(style.bold("Reloads of the primary: \(reloads == 0 ? "none" : String(reloads)); restarts of the primary: none."))
+        lines.append(
+            style.bold(
+                "Reloads of the primary: \(reloads == 0 ? "none" : String(reloads)); restarts of the primary: none."))
         if !plan.isApplicable {
             let names = plan.blockers.map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
             lines += style.wrapped(
-                "apply will refuse this plan: \(names.joined(separator: ", ")). Remedy what fails, or waive it with --waive NAME, "
-                    + "and plan again.", first: "").map(style.red)
+                "apply will refuse this plan: \(names.joined(separator: ", ")). "
+                    + "Remedy what fails, or waive it with --waive NAME, "
+                    + "and plan again.", first: ""
+            ).map(style.red)
         }
         return lines
     }

@@ -44,7 +44,8 @@ public struct StatusText: Sendable {
     }
 
     private func lag(_ member: Member, _ view: ClusterView) -> String {
-        guard let leader = view.status.optime, let position = member.replayLSN ?? member.receiveLSN ?? member.xlogLocation
+        guard let leader = view.status.optime,
+            let position = member.replayLSN ?? member.receiveLSN ?? member.xlogLocation
         else { return "unknown" }
         return leader.bytes(ahead: position).description
     }

@@ -8,7 +8,8 @@ struct StepDetails {
         switch kind {
         case .hba(let change): diff(change.edit.diff)
         case .settings(let change): settings(change)
-        case .store(let change): change.entries.map { "put-if-absent \(change.prefix)\($0.key) = \($0.value)" }.flatMap(folded)
+        case .store(let change):
+            change.entries.map { "put-if-absent \(change.prefix)\($0.key) = \($0.value)" }.flatMap(folded)
         case .roles(let change): roles(change)
         case .legacyUnit(let change):
             write(change.dropIn) + write(change.marker) + (change.startConf.map { ["\($0): -> disabled"] } ?? [])
@@ -17,8 +18,11 @@ struct StepDetails {
             write(change.configuration) + change.unitFiles.flatMap(write) + ["systemctl enable --now \(change.unit)"]
         case .slot(let change): ["SELECT pg_create_physical_replication_slot('\(change.slot)', true)"]
         case .baseBackup(let change):
-            ["pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
-                + " --checkpoint \(change.checkpoint.rawValue)" + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")]
+            [
+                "pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
+                    + " --checkpoint \(change.checkpoint.rawValue)"
+                    + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+            ]
                 + change.tablespaces.map { "tablespace at \($0)" }
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
@@ -58,7 +62,8 @@ struct StepDetails {
 
     private func roles(_ change: RolesChange) -> [String] {
         change.roles.flatMap { role -> [String] in
-            let statement = role.exists
+            let statement =
+                role.exists
                 ? "ALTER ROLE \(role.name) \(role.options) PASSWORD (SCRAM, made while applying)"
                 : "CREATE ROLE \(role.name) \(role.options) PASSWORD (SCRAM, made while applying)"
             return [statement] + role.functions.map { "GRANT EXECUTE ON FUNCTION \($0) TO \(role.name)" }

@@ -93,7 +93,9 @@ struct AgentStep: Step {
             if file.path == Layout.unitTemplate {
                 try await context.run(
                     "removing \(file.path)",
-                    "for f in /etc/pgadopt/*.yml; do if [ -e \"$f\" ]; then exit 0; fi; done; rm -f -- \(quoted(file.path))")
+                    "for f in /etc/pgadopt/*.yml; do if [ -e \"$f\" ]; then exit 0; fi; done; "
+                        + "rm -f -- \(quoted(file.path))"
+                )
             } else {
                 try await context.remove(file.path)
             }

@@ -75,7 +75,8 @@ struct BaseBackupScript {
         info["keepalives_idle"] = "30"
         info["tcp_user_timeout"] = "60000"
         var words = [
-            "\(change.binDirectory)/pg_basebackup", "-D", change.dataDirectory, "-d", info.description, "-w", "-X", "stream",
+            "\(change.binDirectory)/pg_basebackup", "-D", change.dataDirectory, "-d", info.description, "-w", "-X",
+            "stream",
             "-S", change.slot, "-c", change.checkpoint.rawValue, "-v",
         ]
         // pg_basebackup takes kilobytes, 32 kB to 1 GB a second.

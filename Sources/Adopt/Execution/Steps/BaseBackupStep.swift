@@ -71,7 +71,8 @@ struct BaseBackupStep: Step {
             case .ended(let code, let log):
                 throw ExecutionError(
                     .commandFailed, host: context.host, "pg_basebackup ended with code \(code): \(log)",
-                    remedy: "Remedy what it says and run the same command again: only the directory it made is used anew.")
+                    remedy:
+                        "Remedy what it says and run the same command again: only the directory it made is used anew.")
             case .none:
                 throw ExecutionError(
                     .commandFailed, host: context.host, "pg_basebackup has disappeared: was the host restarted?")
@@ -86,7 +87,8 @@ struct BaseBackupStep: Step {
         // pg_stat_progress_basebackup: PostgreSQL 13 and later.
         let row = try await context.sql(
             "SELECT b.phase, b.backup_streamed, coalesce(b.backup_total, 0) FROM pg_stat_progress_basebackup b "
-                + "JOIN pg_stat_activity a USING (pid) WHERE a.application_name = \(sqlLiteral(script.applicationName));",
+                + "JOIN pg_stat_activity a USING (pid) "
+                + "WHERE a.application_name = \(sqlLiteral(script.applicationName));",
             on: change.sourceHost, context.plan.primaryLocal, purpose: "asking for the copy's progress")
         let columns = row.split(separator: "|").map(String.init)
         guard columns.count == 3, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
@@ -104,7 +106,9 @@ struct BaseBackupStep: Step {
         let words = lines.first?.split(separator: " ") ?? []
         switch words.first {
         case "running": return .running
-        case "ended": return .ended(code: words.dropFirst().first.flatMap { Int($0) } ?? -1, log: lines.count > 1 ? trimmed(lines[1]) : "")
+        case "ended":
+            return .ended(
+                code: words.dropFirst().first.flatMap { Int($0) } ?? -1, log: lines.count > 1 ? trimmed(lines[1]) : "")
         default: return .none
         }
     }
@@ -152,7 +156,8 @@ struct RateMeter {
         samples.append((now, bytes))
         while samples.count > 2, now - samples[0].at > .seconds(10) { samples.removeFirst() }
         guard let first = samples.first, now > first.at, bytes > first.bytes else { return 0 }
-        let seconds = Double((now - first.at).components.seconds) + Double((now - first.at).components.attoseconds) / 1e18
+        let seconds =
+            Double((now - first.at).components.seconds) + Double((now - first.at).components.attoseconds) / 1e18
         return seconds > 0.1 ? Int64(Double(bytes - first.bytes) / seconds) : 0
     }
 }

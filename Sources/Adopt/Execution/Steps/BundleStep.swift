@@ -33,7 +33,8 @@ struct BundleStep: Step {
             trap 'rm -rf -- "$n"' EXIT
             mkdir -p "$n"
             cat > "$n/bundle.tar.gz"
-            [ "$(sha256sum < "$n/bundle.tar.gz" | cut -c 1-64)" = \(change.digest) ] || { echo "the upload is damaged" >&2; exit 1; }
+            [ "$(sha256sum < "$n/bundle.tar.gz" | cut -c 1-64)" = \(change.digest) ] ||
+                { echo "the upload is damaged" >&2; exit 1; }
             tar -C "$n" -xzf "$n/bundle.tar.gz" --no-same-owner
             rm -f -- "$n/bundle.tar.gz"
             if ! [ -d "$n/bin" ]; then

@@ -22,11 +22,13 @@ struct ConfigFilesStep: Step {
     /// A path that was here before us is somebody's.
     private func refuseForeign(_ path: String, _ context: StepContext) async throws {
         if await context.made("path").contains(path) { return }
-        let exists = try await context.tryRun("test -e \(quoted(path)) && [ -n \"$(ls -A -- \(quoted(path)))\" ]").succeeded
+        let exists = try await context.tryRun("test -e \(quoted(path)) && [ -n \"$(ls -A -- \(quoted(path)))\" ]")
+            .succeeded
         guard exists else { return }
         throw ExecutionError(
             .conflict, host: context.host, "\(path) exists on this host and was not made by this plan",
-            remedy: "If it belongs to no server that is needed (an empty cluster of the package, for instance), remove it "
+            remedy:
+                "If it belongs to no server that is needed (an empty cluster of the package, for instance), remove it "
                 + "(Debian: pg_dropcluster) and run the same command again.")
     }
 

@@ -27,7 +27,8 @@ struct HBAStep: Step {
             // pg_hba_file_rules reads the file on disk: errors show before the reload makes it the one in force.
             let errors = try await ruleErrors(context)
             if errors != errorsBefore {
-                throw ExecutionError(.commandFailed, host: context.host, "PostgreSQL finds errors in \(change.edit.path): \(errors)")
+                throw ExecutionError(
+                    .commandFailed, host: context.host, "PostgreSQL finds errors in \(change.edit.path): \(errors)")
             }
             try await reload(context)
             try await prove(context)
@@ -41,7 +42,8 @@ struct HBAStep: Step {
     private func ruleErrors(_ context: StepContext) async throws -> String {
         try await context.sql(
             "SELECT line_number || ' ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY line_number;",
-            on: context.host, change.server, purpose: "checking pg_hba.conf").replacing("\n", with: "; ")
+            on: context.host, change.server, purpose: "checking pg_hba.conf"
+        ).replacing("\n", with: "; ")
     }
 
     private func reload(_ context: StepContext) async throws {
@@ -101,7 +103,8 @@ struct HBAStep: Step {
             "\(probe.binDirectory)/psql", "-X", "-A", "-t", "-w", "-h", probe.address, "-p", String(probe.port), "-U",
             probe.role, "-d", "postgres", "-c", "SELECT 1",
         ]
-        let command = "cd / && exec env PGPASSFILE=\(quoted(probe.passfile)) PGCONNECT_TIMEOUT=3 PGAPPNAME=pgadopt "
+        let command =
+            "cd / && exec env PGPASSFILE=\(quoted(probe.passfile)) PGCONNECT_TIMEOUT=3 PGAPPNAME=pgadopt "
             + commandLine(words)
         return try await context.tryRun(on: probe.host, command, as: .user(probe.osUser), deadline: .seconds(6))
     }

@@ -7,7 +7,9 @@ struct LegacyUnitStep: Step {
     var change: LegacyUnitChange
 
     func isDone(_ context: StepContext) async throws -> Bool {
-        guard try await context.isWritten(change.dropIn), try await context.isWritten(change.marker) else { return false }
+        guard try await context.isWritten(change.dropIn), try await context.isWritten(change.marker) else {
+            return false
+        }
         if let path = change.startConf, try await !isDisabled(path, context) { return false }
         guard let postmaster = change.postmaster else { return true }
         return try await unit(of: postmaster, context) != change.unit
@@ -32,7 +34,8 @@ struct LegacyUnitStep: Step {
         let output = try await context.run(
             "asking systemd for \(change.unit)",
             "systemctl show -p LoadState,KillMode,ExecStop,DropInPaths -- \(quoted(change.unit))")
-        let isDisarmed = output.contains("KillMode=none") && output.contains(change.dropIn.path)
+        let isDisarmed =
+            output.contains("KillMode=none") && output.contains(change.dropIn.path)
             && !output.contains("ExecStop={")
         let isUnknown = output.contains("LoadState=not-found")
         guard isDisarmed || isUnknown else {
@@ -77,44 +80,52 @@ struct LegacyUnitStep: Step {
         return ""
     }
 
-    /// A transient scope with the postmaster and its children in it; what the postmaster forks from now on is born
-    /// there, and what it forked while we looked is fetched afterwards. systemd itself moves them: only it knows
-    /// where a unit's control groups are. Before= the agent's unit: at shutdown systemd stops in the reverse
-    /// order, so the agent stops the server before the scope is ended.
+    /// A transient scope with the postmaster in it, then its children: what the postmaster forks from now on is born
+    /// there. Children are fetched one by one and until none is left outside, because connections come and go under
+    /// load and StartTransientUnit refuses a list with a process that has just ended. Delegate=: systemd moves
+    /// further processes only into delegated units. Before= the agent's unit: at shutdown systemd stops in the
+    /// reverse order, so the agent stops the server before the scope is ended. Tried with systemd 252 under
+    /// `pgbench -C`.
     private func move(_ postmaster: PostmasterIdentity, to scope: String, _ context: StepContext) async throws {
         let manager = [
             "busctl", "call", "--quiet", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
             "org.freedesktop.systemd1.Manager",
         ]
-        let start = commandLine(manager + ["StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "4", "PIDs", "au"])
-        let properties = commandLine([
-            "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)", "Before", "as", "1",
-            change.agentUnit, "TimeoutStopUSec", "t", "600000000", "0",
-        ])
+        let start = commandLine(
+            manager + [
+                "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "5", "PIDs", "au", "1", String(postmaster.pid),
+                "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)", "Delegate", "b", "true",
+                "Before", "as", "1", change.agentUnit, "TimeoutStopUSec", "t", "600000000", "0",
+            ])
         let attach = commandLine(manager + ["AttachProcessesToUnit", "ssau", scope])
         try await context.run(
             "moving the server to \(scope)",
             """
             set -eu
             pid=\(postmaster.pid)
+            # True for a live process that is not in the scope.
+            outside() {
+                g=$(cat "/proc/$1/cgroup" 2>/dev/null) || return 1
+                case "$g" in '') return 1 ;; *\(quoted("/" + scope))*) return 1 ;; *) return 0 ;; esac
+            }
             # Parent of a process: the second field after the name, which may itself hold blanks and brackets.
-            parent() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 2; }
-            children() {
+            strays() {
                 for d in /proc/[0-9]*; do
-                    p=${d#/proc/}
-                    if [ "$(parent "$p")" = $pid ]; then echo "$p"; fi
+                    s=; { read -r s < "$d/stat"; } 2>/dev/null || continue
+                    set -- ${s##*) }
+                    if [ "${2:-}" = $pid ] && outside "${d#/proc/}"; then echo "${d#/proc/}"; fi
                 done
             }
-            outside() { ! grep -q \(quoted("/" + scope + "$")) "/proc/$1/cgroup" 2>/dev/null; }
-            set -- $pid $(children)
-            \(start) $# "$@" \(properties)
+            \(start)
             i=0
             while outside $pid; do
                 i=$((i + 1)); [ $i -lt 50 ] || { echo "systemd did not move process $pid" >&2; exit 1; }
                 sleep 0.1
             done
-            for p in $(children); do
-                if outside "$p"; then \(attach) '' 1 "$p" || :; fi
+            i=0
+            while left=$(strays); [ -n "$left" ]; do
+                i=$((i + 1)); [ $i -lt 20 ] || { echo "these stay outside: $left" >&2; exit 1; }
+                for p in $left; do \(attach) '' 1 "$p" 2>/dev/null || :; done
             done
             """,
             deadline: .seconds(60))
@@ -140,14 +151,17 @@ struct LegacyUnitStep: Step {
                 """
                 set -eu
                 k=\(quoted(context.layout.state + "/start.conf.before"))
-                if [ -e "$k" ]; then cp -p "$k" \(quoted(path + ".pgadopt")); mv -f \(quoted(path + ".pgadopt")) \(quoted(path)); fi
+                p=\(quoted(path))
+                if [ -e "$k" ]; then cp -p "$k" "$p.pgadopt"; mv -f "$p.pgadopt" "$p"; fi
                 """)
         }
         let made = await context.made("file")
-        for file in [change.dropIn, change.marker] where made.contains(file.path) { try await context.remove(file.path) }
+        for file in [change.dropIn, change.marker] where made.contains(file.path) {
+            try await context.remove(file.path)
+        }
         try await context.run(
             "reloading systemd",
-            "rmdir \(quoted(change.dropIn.path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" })) 2>/dev/null; "
+            "rmdir \(quoted(directory(change.dropIn.path))) 2>/dev/null; "
                 + "systemctl daemon-reload",
             deadline: .seconds(60))
     }

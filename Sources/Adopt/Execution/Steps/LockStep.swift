@@ -35,7 +35,8 @@ struct LockStep: Step {
         ExecutionError(
             .locked, host: context.host,
             "\(holder.person) is applying a plan to this cluster since \(holder.since) (process \(holder.processID))",
-            remedy: "Wait until that has ended. If it is known to be gone, remove \(change.directory) on \(context.host) "
+            remedy:
+                "Wait until that has ended. If it is known to be gone, remove \(change.directory) on \(context.host) "
                 + "and run the same command again.")
     }
 

@@ -9,7 +9,8 @@ struct RolesStep: Step {
         for role in change.roles {
             guard let password = try? await password(of: role, context) else { return false }
             let stored = try await context.sql(
-                "SELECT rolpassword FROM pg_authid WHERE rolname = \(sqlLiteral(role.name)) AND rolcanlogin\(needed(role));",
+                "SELECT rolpassword FROM pg_authid WHERE rolname = \(sqlLiteral(role.name)) "
+                    + "AND rolcanlogin\(needed(role));",
                 on: context.host, change.server, purpose: "reading the role \(role.name)")
             guard ScramVerifier.matches(stored, password: password) else { return false }
         }
@@ -34,7 +35,8 @@ struct RolesStep: Step {
             if !existing.isEmpty, !isOurs, !role.exists {
                 throw ExecutionError(
                     .conflict, host: context.host, "a role \(role.name) was made by somebody after the plan",
-                    remedy: "Drop it if nobody needs it, or make a new plan, which keeps it and gives it a new password.")
+                    remedy:
+                        "Drop it if nobody needs it, or make a new plan, which keeps it and gives it a new password.")
             }
             if existing.isEmpty { try await context.willMake("role", role.name) }
             try await make(role, existing.isEmpty, context)
@@ -46,7 +48,8 @@ struct RolesStep: Step {
         let verifier = ScramVerifier(password: password, salt: context.environment.randomBytes(16))
         let name = sqlIdentifier(role.name)
         var statements = "BEGIN;\n"
-        statements += "\(isNew ? "CREATE" : "ALTER") ROLE \(name) \(role.options) PASSWORD \(sqlLiteral(verifier.text));\n"
+        statements +=
+            "\(isNew ? "CREATE" : "ALTER") ROLE \(name) \(role.options) PASSWORD \(sqlLiteral(verifier.text));\n"
         for function in role.functions { statements += "GRANT EXECUTE ON FUNCTION \(function) TO \(name);\n" }
         statements += "COMMIT;"
         // synchronous_standby_names may name standbys that are away: our commit must not wait for them.

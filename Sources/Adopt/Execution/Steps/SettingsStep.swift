@@ -7,7 +7,9 @@ struct SettingsStep: Step {
 
     func isDone(_ context: StepContext) async throws -> Bool {
         guard try await context.isWritten(change.file) else { return false }
-        if let include = change.include, try await context.digest(of: include.path) != include.digestAfter { return false }
+        if let include = change.include, try await context.digest(of: include.path) != include.digestAfter {
+            return false
+        }
         return try await pending(context).isEmpty
     }
 
@@ -30,7 +32,9 @@ struct SettingsStep: Step {
             throw ExecutionError(
                 .commandFailed, host: context.host,
                 "PostgreSQL finds errors in its configuration files: \(errors)",
-                remedy: "Our file was taken back and nothing was reloaded. Put the named file in order and make a new plan.")
+                remedy:
+                    "Our file was taken back and nothing was reloaded. Put the named file in order and make a new plan."
+            )
         }
         try await reload(context)
         _ = try await context.poll("the new settings of \(change.file.path)", within: .seconds(10)) {
@@ -43,7 +47,8 @@ struct SettingsStep: Step {
         let names = change.settings.filter { $0.isReloadable && $0.old != $0.new }.map { sqlLiteral($0.name) }
         if names.isEmpty { return "" }
         return try await context.sql(
-            "SELECT name FROM pg_settings WHERE name IN (\(names.joined(separator: ", "))) AND sourcefile IS DISTINCT FROM "
+            "SELECT name FROM pg_settings WHERE name IN (\(names.joined(separator: ", "))) "
+                + "AND sourcefile IS DISTINCT FROM "
                 + "\(sqlLiteral(change.file.path));",
             on: context.host, change.server, purpose: "reading the settings")
     }

@@ -16,7 +16,8 @@ struct SlotStep: Step {
             try await context.willMake("slot", change.slot)
             do {
                 _ = try await context.sql(
-                    "SELECT pg_create_physical_replication_slot(\(sqlLiteral(change.slot)), true);", on: change.primaryHost,
+                    "SELECT pg_create_physical_replication_slot(\(sqlLiteral(change.slot)), true);",
+                    on: change.primaryHost,
                     change.server, purpose: "creating the slot \(change.slot)")
             } catch {
                 guard try await kind(context) == "physical" else { throw error }

@@ -19,8 +19,12 @@ struct StoreStep: Step {
             if existing == entry.value { continue }
             if entry.key == "initialize" {
                 throw ExecutionError(
-                    .conflict, "the store's key \(key) holds \(existing ?? "nothing") and not this cluster's \(entry.value)",
-                    remedy: "Another cluster has this name, or had it. Remove its keys if it is gone, or choose another name.")
+                    .conflict,
+                    "the store's key \(key) holds \(existing ?? "nothing") and not this cluster's \(entry.value)",
+                    remedy:
+                        "Another cluster has this name, or had it. "
+                        + "Remove its keys if it is gone, or choose another name."
+                )
             }
             context.note("\(key) exists and is kept as it is")
         }

@@ -1,0 +1,85 @@
+import Inventory
+import PostgresModel
+
+/// A physical slot on the primary that keeps WAL from the start of the base backup.
+public struct SlotChange: Codable, Equatable, Sendable {
+    public var primaryHost: String
+    public var server: LocalServer
+    public var slot: String
+    public var member: String
+
+    public init(primaryHost: String, server: LocalServer, slot: String, member: String) {
+        self.primaryHost = primaryHost
+        self.server = server
+        self.slot = slot
+        self.member = member
+    }
+}
+
+/// A copy of the primary's data, made by pg_basebackup on the replica, detached from our connection.
+public struct BaseBackupChange: Codable, Equatable, Sendable {
+    public var member: String
+    public var dataDirectory: String
+    public var osUser: String
+    public var binDirectory: String
+    public var sourceHost: String
+    public var sourceAddress: String
+    public var sourcePort: Int
+    public var role: String
+    public var passfile: String
+    public var slot: String
+    /// Bytes per second; nil: none.
+    public var maxRate: Int64?
+    public var checkpoint: CheckpointMode
+    /// What will be copied, for progress.
+    public var size: ByteCount
+    public var systemIdentifier: SystemIdentifier
+    /// Locations, the same on all members.
+    public var tablespaces: [String]
+    /// Log, exit code and the mark that the directory is ours.
+    public var workDirectory: String
+
+    public init(
+        member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,
+        sourceAddress: String, sourcePort: Int, role: String, passfile: String, slot: String, maxRate: Int64? = nil,
+        checkpoint: CheckpointMode, size: ByteCount, systemIdentifier: SystemIdentifier, tablespaces: [String] = [],
+        workDirectory: String
+    ) {
+        self.member = member
+        self.dataDirectory = dataDirectory
+        self.osUser = osUser
+        self.binDirectory = binDirectory
+        self.sourceHost = sourceHost
+        self.sourceAddress = sourceAddress
+        self.sourcePort = sourcePort
+        self.role = role
+        self.passfile = passfile
+        self.slot = slot
+        self.maxRate = maxRate
+        self.checkpoint = checkpoint
+        self.size = size
+        self.systemIdentifier = systemIdentifier
+        self.tablespaces = tablespaces
+        self.workDirectory = workDirectory
+    }
+}
+
+/// Configuration files of the primary that lie outside its data directory, copied; and what makes it a standby.
+public struct ConfigFilesChange: Codable, Equatable, Sendable {
+    public var sourceHost: String
+    public var osUser: String
+    /// Files and directories, at the same place on both hosts.
+    public var paths: [String]
+    /// Our include file with the standby's settings; the line that includes it comes with the copy.
+    public var settings: FileWrite
+    /// Empty files, `standby.signal`.
+    public var signalFiles: [String]
+
+    public init(sourceHost: String, osUser: String, paths: [String], settings: FileWrite, signalFiles: [String]) {
+        self.sourceHost = sourceHost
+        self.osUser = osUser
+        self.paths = paths
+        self.settings = settings
+        self.signalFiles = signalFiles
+    }
+}
