@@ -66,7 +66,8 @@ struct LocalShell: RemoteShell {
         var read: Int32, write: Int32
         init() throws {
             var ends: [Int32] = [0, 0]
-            guard pipe(&ends) == 0 else { throw Failed(message: "pipe: \(errno)") }
+            // Close-on-exec: a child that inherited the other end of its own input would never see its end.
+            guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failed(message: "pipe: \(errno)") }
             (read, write) = (ends[0], ends[1])
         }
     }
