@@ -117,8 +117,9 @@ let package = Package(
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
+        tests("Execution", ["Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight"]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
-        tests("Configuration", ["Configuration", "JSON", "YAML"]),
+        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
@@ -126,6 +127,10 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
+        // Real hosts; the programs are run as an operator runs them.
+        tests("Lab", ["JSON"]),
+        tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),
+        tests("Survey", ["Survey", "Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
+        tests("Preflight", ["Preflight", "Facts", "Inventory", "PostgresModel"]),
     ]
 )

@@ -102,7 +102,7 @@ def verdict(accepted: dict[str, list[tuple[int, float, float]]]) -> dict:
 def prepare(dsn: str) -> None:
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("drop table if exists lab_prober")
-        cursor.execute("create table lab_prober(host text, n bigint, at timestamptz not null default clock_timestamp())")
+        cursor.execute("create table lab_prober(host text, n bigint, at timestamptz default clock_timestamp())")
 
 
 def main() -> int:
@@ -130,7 +130,9 @@ def main() -> int:
     threads = [threading.Thread(target=probe.run, daemon=True) for probe in probes]
     for thread in threads:
         thread.start()
-    stop.wait(options.seconds)
+    orphanage, end = client.Orphanage(), began + options.seconds if options.seconds else None
+    while not stop.wait(0.2) and not orphanage.is_orphan() and (end is None or client.now() < end):
+        pass
     stop.set()
     for thread in threads:
         thread.join(timeout=5)

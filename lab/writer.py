@@ -41,7 +41,8 @@ class Writer:
     def run(self, seconds: float | None) -> None:
         end = self.began + seconds if seconds else None
         due = client.now()
-        while not self.stop and (end is None or client.now() < end):
+        orphanage = client.Orphanage()
+        while not self.stop and not orphanage.is_orphan() and (end is None or client.now() < end):
             if self.connection is None and not self.connect():
                 time.sleep(0.05)
                 continue
@@ -120,7 +121,7 @@ class Writer:
 def prepare(dsn: str) -> None:
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("drop table if exists lab_writer")
-        cursor.execute("create table lab_writer(n bigint primary key, at timestamptz not null default clock_timestamp())")
+        cursor.execute("create table lab_writer(n bigint primary key, at timestamptz default clock_timestamp())")
 
 
 def main() -> int:

@@ -42,7 +42,8 @@ extension EtcdClient {
     /// A new lease. When an answer gets lost, a second lease is granted; the first expires unused.
     public func leaseGrant(ttlSeconds: Int64, timeout: Duration) async throws -> LeaseGrant {
         let grant: LeaseGrant = try await call(
-            "/etcdserverpb.Lease/LeaseGrant", LeaseGrantRequest(ttl: ttlSeconds), repetition: .harmless, timeout: timeout)
+            "/etcdserverpb.Lease/LeaseGrant", LeaseGrantRequest(ttl: ttlSeconds), repetition: .harmless,
+            timeout: timeout)
         guard grant.error.isEmpty, grant.id != 0 else {
             throw EtcdError(.rejected, effect: .none, "lease not granted: \(grant.error)")
         }
@@ -87,7 +88,8 @@ extension EtcdClient {
         if let endpoint {
             index = configuration.endpoints.firstIndex(of: endpoint)
             guard index != nil else {
-                throw EtcdError(.configuration, effect: .none, endpoint: "\(endpoint)", "not one of this client's endpoints")
+                let text = "not one of this client's endpoints"
+                throw EtcdError(.configuration, effect: .none, endpoint: "\(endpoint)", text)
             }
         }
         return try await call(

@@ -66,6 +66,7 @@ public actor EtcdClient {
         let body = message.encoded
         var failures = 0
         var mayAuthenticate = true
+        var cause: EtcdError?
         while true {
             let index = only ?? preferred
             do {
@@ -86,13 +87,18 @@ public actor EtcdClient {
                 failures += 1
                 let isRound = failures % count == 0
                 let pause = isRound ? TimeAmount.milliseconds(100) : .zero
-                if NIODeadline.now() + pause + .milliseconds(5) >= end || Task.isCancelled { throw error }
+                // That the time ran out before the last try was sent says less than what stopped the tries before.
+                let isCutShort = error.code == .deadlineExceeded && !error.isAmbiguous
+                if !isCutShort { cause = error }
+                if NIODeadline.now() + pause + .milliseconds(5) >= end || Task.isCancelled { throw cause ?? error }
                 if isRound { try await sleep(pause) }
             }
         }
     }
 
-    private func attempt(_ path: String, _ body: [UInt8], at index: Int, until end: NIODeadline) async throws -> [UInt8] {
+    private func attempt(
+        _ path: String, _ body: [UInt8], at index: Int, until end: NIODeadline
+    ) async throws -> [UInt8] {
         let connection = try await connection(to: index, until: end)
         let token = try await currentToken(over: connection, until: end)
         let left = end - .now()
@@ -102,7 +108,9 @@ public actor EtcdClient {
         return try await connection.unary(GRPCRequest(path: path, message: body, timeout: left, token: token))
     }
 
-    private func decode<Reply: ResponseMessage>(_ type: Reply.Type, _ bytes: [UInt8], endpoint index: Int) throws -> Reply {
+    private func decode<Reply: ResponseMessage>(
+        _ type: Reply.Type, _ bytes: [UInt8], endpoint index: Int
+    ) throws -> Reply {
         do {
             return try Reply(decoding: bytes)
         } catch {
@@ -218,7 +226,8 @@ struct TermWatermark {
     mutating func judge(_ header: ResponseHeader, isConfirmed: Bool) -> (EtcdError.Code, String)? {
         if let clusterID, clusterID != header.clusterID {
             let ids = "\(String(header.clusterID, radix: 16)) instead of \(String(clusterID, radix: 16))"
-            return (.foreignCluster, "the server belongs to another etcd cluster (\(ids)): restored, rebuilt or a wrong endpoint")
+            let text = "the server belongs to another etcd cluster (\(ids)): restored, rebuilt or a wrong endpoint"
+            return (.foreignCluster, text)
         }
         if header.raftTerm < term {
             return (.staleServer, "the server is at raft term \(header.raftTerm), the cluster was at \(term)")

@@ -66,9 +66,11 @@ public struct EtcdError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Worth asking another server: this one, or the way to it, is the trouble.
     var isTroubleOfTheEndpoint: Bool {
         switch code {
-        case .unreachable, .deadlineExceeded, .connectionLost, .unavailable, .staleServer, .foreignCluster, .malformedReply:
+        case .unreachable, .deadlineExceeded, .connectionLost, .unavailable, .staleServer, .foreignCluster,
+            .malformedReply:
             true
-        case .leaseNotFound, .compacted, .unauthenticated, .permissionDenied, .noSpace, .rejected, .configuration, .cancelled:
+        case .leaseNotFound, .compacted, .unauthenticated, .permissionDenied, .noSpace, .rejected, .configuration,
+            .cancelled:
             false
         }
     }

@@ -16,7 +16,9 @@ extension EtcdClient {
     ///
     /// Ends with an ``EtcdError`` only when going on makes no sense: `compacted` (read again, then watch from
     /// the read's revision + 1), refused credentials or permission, or the client is closed.
-    public nonisolated func watch(prefix: String, fromRevision revision: Int64) -> AsyncThrowingStream<WatchItem, any Error> {
+    public nonisolated func watch(
+        prefix: String, fromRevision revision: Int64
+    ) -> AsyncThrowingStream<WatchItem, any Error> {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: WatchItem.self)
         let task = Task {
             do {

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP2
 import NIOPosix
@@ -53,7 +54,7 @@ final class GRPCConnection: Sendable {
             }
         let connected = bootstrap.connect(host: endpoint.host, port: endpoint.port)
         connected.whenFailure { error in
-            let text = "cannot connect: \(error)"
+            let text = "cannot connect: \(Self.reason(error))"
             ready.fail(EtcdError(.unreachable, effect: .none, endpoint: name, text))
             made.fail(EtcdError(.unreachable, effect: .none, endpoint: name, text))
         }
@@ -64,7 +65,7 @@ final class GRPCConnection: Sendable {
             return ready.futureResult.map { connection }
         }.flatMapErrorThrowing { error in
             if let error = error as? EtcdError { throw error }
-            throw EtcdError(.unreachable, effect: .none, endpoint: name, "cannot connect: \(error)")
+            throw EtcdError(.unreachable, effect: .none, endpoint: name, "cannot connect: \(reason(error))")
         }
     }
 
@@ -95,6 +96,21 @@ final class GRPCConnection: Sendable {
         return GRPCConnection(
             endpoint: endpoint.description, scheme: context == nil ? "http" : "https", channel: channel,
             handler: NIOLoopBound(handler, eventLoop: channel.eventLoop), multiplexer: multiplexer)
+    }
+
+    /// NIO's errors list every address with its own dump; a person needs the system's word for each.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            let reasons = error.connectionErrors.map { reason($0.error) }
+            return reasons.isEmpty ? "the name \(error.host) cannot be resolved" : reasons.joined(separator: ", ")
+        case let error as IOError:
+            return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout:
+            return "no answer in time"
+        default:
+            return "\(error)"
+        }
     }
 
     private static func sslContext(_ tls: EtcdConfiguration.TLS) throws -> NIOSSLContext {

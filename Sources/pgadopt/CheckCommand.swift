@@ -25,9 +25,9 @@ struct CheckCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let preparation = try await Preparation(try inventory.load())
-        let findings = preparation.findings(waivers: Set(waiver.waivers))
-        await preparation.close()
+        let spec = try inventory.load()
+        let facts = try await ControlHost(spec: spec).survey()
+        let findings = evaluate(facts, spec, waivers: Set(waiver.waivers))
         if json {
             print(try encoded(findings))
         } else {

@@ -46,7 +46,9 @@ enum Files {
 
     static func linkTarget(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress, $0.count) }
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { readlink(path, $0.baseAddress, $0.count) }
+        }
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Planning
+import Preflight
 import Report
+import Survey
 
 /// `pgadopt plan`
 struct PlanCommand: AsyncParsableCommand {
@@ -21,13 +23,15 @@ struct PlanCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let preparation = try await Preparation(try inventory.load())
-        let findings = preparation.findings(waivers: Set(waiver.waivers))
-        await preparation.close()
+        let spec = try inventory.load()
+        let facts = try await ControlHost(spec: spec).survey()
+        let findings = evaluate(facts, spec, waivers: Set(waiver.waivers))
         let blockers = findings.filter { $0.verdict == .fail && !$0.isWaived }
         let plan: Plan
         do {
-            plan = try preparation.plan(findings)
+            plan = try Planner(
+                bundle: try Bundle.locate(), toolVersion: toolVersion, createdAt: Survey.WallClock.system.timestamp
+            ).plan(spec, facts, findings)
         } catch {
             // Why no plan can be written is among the findings, and they say it better.
             guard blockers.isEmpty else {

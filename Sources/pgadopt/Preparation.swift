@@ -9,42 +9,20 @@ import Survey
 
 extension SSHError: ShellFailure {}
 
-/// The way from an inventory to findings; shared by check, plan and apply. Changes nothing anywhere.
-struct Preparation {
-    let control: ControlHost
-    let shells: [String: SSHHost]
-    let client: EtcdClient
-    let facts: ClusterFacts
-
-    var spec: ClusterSpec { control.spec }
-
-    init(_ spec: ClusterSpec) async throws {
-        control = ControlHost(spec: spec)
-        client = try control.storeClient()
-        shells = try await control.shells()
-        facts = await Self.survey(control, shells, client)
+extension ControlHost {
+    /// Surveys the hosts and reads the store; changes nothing anywhere.
+    func survey(_ shells: [String: SSHHost], _ client: EtcdClient) async -> ClusterFacts {
+        await surveyCluster(spec: spec, shells: shells, store: await storeFacts(client))
     }
 
-    /// Looks again, with the same connections.
-    func surveyAgain() async -> ClusterFacts { await Self.survey(control, shells, client) }
-
-    private static func survey(
-        _ control: ControlHost, _ shells: [String: SSHHost], _ client: EtcdClient
-    ) async -> ClusterFacts {
-        let store = await control.storeFacts(client)
-        return await surveyCluster(spec: control.spec, shells: shells, store: store)
-    }
-
-    func findings(waivers: Set<String>) -> [Finding] { evaluate(facts, spec, waivers: waivers) }
-
-    func plan(_ findings: [Finding]) throws -> Plan {
-        try Planner(bundle: try Bundle.locate(), toolVersion: toolVersion, createdAt: WallClock.system.timestamp)
-            .plan(spec, facts, findings)
-    }
-
-    func close() async {
+    /// Connects, surveys and disconnects.
+    func survey() async throws -> ClusterFacts {
+        let client = try storeClient()
+        let shells = try await shells()
+        let facts = await survey(shells, client)
         await client.close()
         for shell in shells.values { await shell.disconnect() }
+        return facts
     }
 }
 

@@ -104,7 +104,7 @@ public enum LegacyCluster {
             ["host replication \(Layout.replicationRole) \(address)/32 scram-sha-256",
              "host postgres    \(Layout.rewindRole) \(address)/32 scram-sha-256"]
         }
-        facts.hosts[0].servers[0].hbaText = ManagedBlock.inserting(block, into: hba)
+        facts.hosts[0].servers[0].hbaText = HBAFile(text: hba).replacingManagedBlock(with: block).text
         for index in 1...2 {
             var standby = server
             standby.sql?.isInRecovery = true

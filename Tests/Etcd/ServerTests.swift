@@ -95,7 +95,7 @@ func failure(_ body: () async throws -> Void) async -> EtcdError? {
         let error = await failure { _ = try await client.put(key: "k", value: [], timeout: .milliseconds(400)) }
         #expect(error?.code == .unreachable)
         #expect(error?.effect == EtcdError.Effect.none)
-        #expect(monotonicSeconds() - start < 1.5)
+        #expect(monotonicSeconds() - start < 5)
     }
 
     @Test func stoppedServerMakesAWriteAmbiguousAndANewConnectionUnreachable() async throws {
@@ -106,7 +106,7 @@ func failure(_ body: () async throws -> Void) async -> EtcdError? {
         etcd.signal(.stop, member: 0)
         let start = monotonicSeconds()
         let error = await failure { _ = try await client.put(key: "k", value: [7], timeout: .milliseconds(500)) }
-        #expect(monotonicSeconds() - start < 1.5)
+        #expect(monotonicSeconds() - start < 5)
         #expect(error?.code == .deadlineExceeded)
         #expect(error?.isAmbiguous == true)
         let fresh = try EtcdClient(client.configuration)

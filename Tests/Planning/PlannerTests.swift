@@ -76,23 +76,25 @@ import Testing
     }
 
     @Test func `The hba block comes before the owner's rules and names every member`() throws {
-        guard case .hba(let change)? = try LegacyCluster.plan.step("h1/hba")?.kind,
-            let after = change.edit.edit.applied(to: LegacyCluster.hba)
-        else {
+        guard case .hba(let change)? = try LegacyCluster.plan.step("h1/hba")?.kind else {
             Issue.record("no hba step")
             return
         }
+        let after = change.edit.edit.applied(to: LegacyCluster.hba)
         #expect(after.hasSuffix(LegacyCluster.hba))
         for address in ["10.77.0.1/32", "10.77.0.2/32", "10.77.0.3/32"] { #expect(after.contains(address)) }
         #expect(change.edit.digestAfter == sha256(after))
         #expect(change.edit.edit.applied(to: after) == after)
-        #expect(ManagedBlock.removing(from: after) == LegacyCluster.hba)
+        #expect(change.edit.edit.removed(from: after, digestBefore: change.edit.digestBefore) == LegacyCluster.hba)
     }
 
-    @Test func `A damaged managed block is refused`() throws {
-        var facts = LegacyCluster.facts
-        facts.hosts[0].servers[0].hbaText = "# END pgadopt\n" + LegacyCluster.hba
-        #expect(throws: PlanningError.self) { try LegacyCluster.planner.plan(LegacyCluster.spec, facts, []) }
+    @Test(arguments: ["a = 1\n", "a = 1", ""])
+    func `An appended line comes off again, byte for byte`(_ before: String) {
+        let edit = FileEdit(path: "/x", edit: .appendLine("include_if_exists = 'pgadopt.conf'"), before: before)
+        let after = edit.edit.applied(to: before)
+        #expect(after.hasSuffix("include_if_exists = 'pgadopt.conf'\n"))
+        #expect(edit.edit.applied(to: after) == after)
+        #expect(edit.edit.removed(from: after, digestBefore: edit.digestBefore) == before)
     }
 
     @Test func `A plan holds no secret of the owner's files`() throws {

@@ -20,6 +20,7 @@ import Timekeeping
         defer { etcd.stop() }
         let clock = BootClock()
         let keeper = LeaseKeeper(client: try client(etcd), ttl: .seconds(3))
+        await keeper.allowRenewal(until: BootClock().now + .seconds(60))
         let running = Task { await keeper.run() }
         defer { running.cancel() }
         let (id, deadline) = try #require(await held(keeper))
@@ -36,6 +37,7 @@ import Timekeeping
         let watching = try await store(etcd, "watching")
         let running = Task { await watching.run() }
         let keeper = LeaseKeeper(client: try client(etcd), ttl: .seconds(2))
+        await keeper.allowRenewal(until: BootClock().now + .seconds(60))
         let keeping = Task { await keeper.run() }
         defer {
             running.cancel()
@@ -61,6 +63,7 @@ import Timekeeping
         defer { etcd.stop() }
         let client = try client(etcd)
         let keeper = LeaseKeeper(client: client, ttl: .seconds(3))
+        await keeper.allowRenewal(until: BootClock().now + .seconds(60))
         let running = Task { await keeper.run() }
         defer { running.cancel() }
         let (id, _) = try #require(await held(keeper))
@@ -75,6 +78,7 @@ import Timekeeping
         defer { etcd.stop() }
         let client = try client(etcd)
         let keeper = LeaseKeeper(client: client, ttl: .seconds(3))
+        await keeper.allowRenewal(until: BootClock().now + .seconds(60))
         let running = Task { await keeper.run() }
         defer { running.cancel() }
         let (id, _) = try #require(await held(keeper))

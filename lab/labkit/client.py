@@ -1,5 +1,6 @@
 """The application's side: connections with deadlines, and one clock for everything that is measured."""
 
+import os
 import select
 import time
 
@@ -17,6 +18,16 @@ class NoAnswer(psycopg2.OperationalError):
 def now() -> float:
     """Seconds on CLOCK_MONOTONIC; the same clock for every process of this machine, hosts included."""
     return time.monotonic()
+
+
+class Orphanage:
+    """Notices that whoever started this program is gone: a runner that was killed must not leave a load behind."""
+
+    def __init__(self):
+        self.parent = os.getppid()
+
+    def is_orphan(self) -> bool:
+        return os.getppid() != self.parent
 
 
 def split_hosts(dsn: str) -> list[str]:

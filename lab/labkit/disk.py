@@ -14,14 +14,15 @@ SHARED = {"bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var"}
 EMPTY = {"boot", "dev", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp"}
 #: Directories below those that must not shine through: other people's servers, caches, labs and units.
 HIDDEN = (
-    "etc/postgresql", "etc/systemd/system", "etc/cron.d", "etc/pgadopt", "etc/sudoers.d", "etc/ssh/sshd_config.d",
-    "usr/lib/pgadopt", "usr/local",
+    "etc/postgresql", "etc/systemd/system", "etc/cron.d", "etc/sudoers.d", "etc/ssh/sshd_config.d",
+    "usr/local",
     "var/cache", "var/backups", "var/crash", "var/lib/containerd", "var/lib/docker", "var/lib/etcd",
-    "var/lib/machines", "var/lib/pgadopt", "var/lib/postgresql", "var/log", "var/mail", "var/spool", "var/tmp",
+    "var/lib/machines", "var/lib/postgresql", "var/log", "var/mail", "var/spool", "var/tmp",
     "var/lib/systemd", "var/lib/private",
 )
 #: Files of this machine that the host must not see.
-REMOVED = ("usr/sbin/policy-rc.d", "etc/fstab", "etc/resolv.conf", ".dockerenv", "etc/default/etcd")
+REMOVED = ("usr/sbin/policy-rc.d", "etc/fstab", "etc/resolv.conf", ".dockerenv", "etc/default/etcd",
+           "etc/pgadopt", "usr/lib/pgadopt", "var/lib/pgadopt")
 #: Units the host starts by itself.
 ENABLED = ("systemd-networkd.service", "ssh.service", "postgresql.service", "etcd.service")
 #: Units of the distribution that only cost time in a lab host.
@@ -75,7 +76,8 @@ def hide_what_is_this_machines(upper: Path) -> None:
         elif entry.name not in SHARED:
             whiteout(upper, entry.name)
     for path in HIDDEN:
-        opaque(upper, path)
+        if Path("/", path).is_dir():
+            opaque(upper, path)
     hide_the_toolchain(upper)
     for path in REMOVED:
         whiteout(upper, path)

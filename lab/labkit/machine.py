@@ -207,8 +207,8 @@ def shell_in(lab: Lab, host: str, script: str) -> str:
 
 
 def ssh_command(lab: Lab, host: str, user: str = "root") -> list[str]:
-    return ["ssh", "-F", "none", "-i", str(lab.key), "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={lab.known_hosts}",
-            "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR",
+    return ["ssh", "-F", "none", "-i", str(lab.key), "-o", "IdentitiesOnly=yes",
+            "-o", f"UserKnownHostsFile={lab.known_hosts}", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR",
             f"{user}@{lab.address(host)}"]
 
 

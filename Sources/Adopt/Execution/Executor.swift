@@ -85,7 +85,7 @@ public struct Executor: Sendable {
         try await withThrowingTaskGroup(of: Int.self) { group in
             var running = 0
             while !waiting.isEmpty || running > 0 {
-                for index in waiting where isFree(index, waiting: waiting, done: done) {
+                for index in waiting where isFree(index, done) {
                     waiting.removeAll { $0 == index }
                     running += 1
                     group.addTask {
@@ -101,7 +101,7 @@ public struct Executor: Sendable {
     }
 
     /// Everything it needs is done, and no earlier step of its host is open.
-    private func isFree(_ index: Int, waiting: [Int], done: Set<Int>) -> Bool {
+    private func isFree(_ index: Int, _ done: Set<Int>) -> Bool {
         let step = plan.steps[index]
         return plan.steps.indices.allSatisfy { other in
             if done.contains(other) || other == index { return true }

@@ -71,9 +71,8 @@ extension StepContext {
         let bytes = try await read(edit.path)
         let digest = sha256(bytes)
         if digest == edit.digestAfter { return }
-        guard digest == edit.digestBefore,
-            let after = edit.edit.applied(to: String(decoding: bytes, as: UTF8.self)), sha256(after) == edit.digestAfter
-        else {
+        let after = edit.edit.applied(to: String(decoding: bytes, as: UTF8.self))
+        guard digest == edit.digestBefore, sha256(after) == edit.digestAfter else {
             throw ExecutionError(
                 .drift, host: host, "\(edit.path) was edited after the plan was made",
                 remedy: "Nothing was changed in it. Make a new plan.")
@@ -98,18 +97,7 @@ extension StepContext {
     /// Takes an edit back; a file that has been edited since keeps everything but our part.
     func undo(_ edit: FileEdit) async throws {
         let text = String(decoding: try await read(edit.path), as: UTF8.self)
-        var restored: String?
-        switch edit.edit {
-        case .managedBlock: restored = ManagedBlock.removing(from: text)
-        case .appendLine(let line):
-            restored = text.split(separator: "\n", omittingEmptySubsequences: false).filter { $0 != Substring(line) }
-                .joined(separator: "\n")
-            // The line's own newline may have been the file's first at its end.
-            if let whole = restored, sha256(String(whole.dropLast())) == edit.digestBefore { restored = String(whole.dropLast()) }
-        }
-        guard let restored else {
-            throw ExecutionError(.conflict, host: host, "the markers of our block in \(edit.path) are damaged")
-        }
+        let restored = edit.edit.removed(from: text, digestBefore: edit.digestBefore)
         if restored == text { return }
         try await run(
             "restoring \(edit.path)",

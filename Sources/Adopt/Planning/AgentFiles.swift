@@ -108,6 +108,7 @@ extension PlanContext {
         Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj
         OOMScoreAdjust=-900
         LimitNOFILE=65536
+        LimitNICE=-20
         TasksMax=infinity
         TimeoutStartSec=infinity
         TimeoutStopSec=10min

@@ -122,9 +122,10 @@ extension PlanContext {
         var include: FileEdit?
         if needsInclude {
             let main = server.configFile ?? "\(server.dataDirectory)/postgresql.conf"
-            guard let before = configText(main),
-                let edit = FileEdit(path: main, edit: .appendLine("include_if_exists = '\(path.lastPart)'"), before: before)
-            else { throw PlanningError(.missingFacts, host: primary.name, "\(main) could not be read") }
+            guard let before = configText(main) else {
+                throw PlanningError(.missingFacts, host: primary.name, "\(main) could not be read")
+            }
+            let edit = FileEdit(path: main, edit: .appendLine("include_if_exists = '\(path.lastPart)'"), before: before)
             include = edit.changesNothing ? nil : edit
         }
         let file = try includeFile(of: primary, standby: nil)

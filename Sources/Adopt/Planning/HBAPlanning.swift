@@ -17,11 +17,7 @@ extension PlanContext {
         guard let path = server.hbaFile, let before = server.hbaText else {
             throw PlanningError(.missingFacts, host: primary.name, "pg_hba.conf could not be read")
         }
-        guard let edit = FileEdit(path: path, edit: .managedBlock(hbaRules()), before: before) else {
-            throw PlanningError(
-                .unusableFile, host: primary.name,
-                "\(path) holds a pgadopt marker line without its counterpart; remove the leftover marker by hand")
-        }
+        let edit = FileEdit(path: path, edit: .managedBlock(hbaRules()), before: before)
         let probes = replicas.prefix(1).map { replica in
             HBAChange.Probe(
                 host: replica.name, address: primary.address, port: server.port, role: Layout.rewindRole,

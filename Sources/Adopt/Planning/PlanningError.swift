@@ -5,8 +5,6 @@ public struct PlanningError: Error, Equatable, Sendable, CustomStringConvertible
         case missingFacts
         /// The inventory asks for what is not supported.
         case unsupported
-        /// A file of the owner's cannot be changed safely.
-        case unusableFile
         /// The plan file cannot be read or is of another format.
         case unreadablePlan
     }

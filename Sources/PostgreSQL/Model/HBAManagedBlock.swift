@@ -6,10 +6,11 @@ extension HBAFile {
     /// The lines of the managed block, without its marks; nil when there is none.
     public var managedLines: [String]? {
         guard let range = managedRange else { return nil }
-        let text = String(decoding: bytes[range], as: UTF8.self)
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        lines.removeFirst()
+        // By bytes: as characters, a carriage return and a line feed are one.
+        var lines = bytes[range].split(separator: 0x0A, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
         if lines.last == "" { lines.removeLast() }
+        lines.removeFirst()
         lines.removeLast()
         return lines
     }

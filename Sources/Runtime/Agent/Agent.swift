@@ -65,7 +65,7 @@ public actor Agent {
         let before = state.view
         let observation = StoreObservation(new)
         state.store = observation
-        if let view = state.view, view.config != before?.config { take(view.config?.value) }
+        if let view = state.view, view.config != before?.config { await take(view.config?.value) }
         if let view = state.view { await parts.server.know(members: view.upstreams) }
         if wakes(from: before, to: observation) { bell.ring() }
     }
@@ -100,18 +100,15 @@ public actor Agent {
         bell.ring()
     }
 
-    private func take(_ config: JSON?) {
+    private func take(_ config: JSON?) async {
         guard let config else { return }
         let reading = DynamicConfiguration.read(config)
         for warning in reading.warnings { log.warning("config in the store: \(warning)") }
         guard reading.configuration != dynamic else { return }
         dynamic = reading.configuration
         state.settings = coreSettings()
-        let (lease, store, new) = (parts.lease, parts.store, dynamic)
-        Task {
-            await lease.setTTL(new.ttl)
-            await store.setTimes(loopWait: new.loopWait, retryTimeout: new.retryTimeout)
-        }
+        await parts.lease.setTTL(dynamic.ttl)
+        await parts.store.setTimes(loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout)
     }
 
     func coreSettings() -> CoreSettings {
@@ -134,8 +131,9 @@ public actor Agent {
             note(decision)
             for action in decision.actions { await perform(action) }
             await report(publish: publish)
-            // A cycle came to its end: the lease may be renewed for the length of another ttl.
-            await parts.lease.allowRenewal(until: clock.now + dynamic.ttl)
+            // A cycle came to its end: the lease may be renewed for the length of another ttl. None is taken
+            // before the store has said how long it is to be.
+            if state.store != .unknown { await parts.lease.allowRenewal(until: clock.now + dynamic.ttl) }
             if isFirst {
                 isFirst = false
                 ready(decision.reason)
@@ -173,6 +171,7 @@ public actor Agent {
 extension Agent {
     /// Before the first decision: the guard runs, and a server that runs already is taken on.
     func prepare() async {
+        await parts.lease.allowRenewal(until: clock.now)
         await ensureGuard()
         state.server = await parts.server.observe()
     }

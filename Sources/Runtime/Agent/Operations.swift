@@ -89,7 +89,8 @@ extension Agent {
         try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
         bell.ring()
-        await attempt("writing the history of timelines") { try await self.writeHistory() }
+        state.server = await parts.server.observe()
+        await keepHistory()
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
@@ -131,7 +132,15 @@ extension Agent {
         }
     }
 
-    /// `history`: the server's own timeline history, with names and times kept from the store where they match.
+    /// The leader's `history` key reaches up to its timeline; written anew when it does not.
+    func keepHistory() async {
+        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline,
+            timeline.rawValue > 1, state.view?.history.last?.timeline.rawValue != timeline.rawValue - 1
+        else { return }
+        await attempt("writing the history of timelines") { try await self.writeHistory() }
+    }
+
+    /// The server's own timeline history, with names and times kept from the store where they match.
     private func writeHistory() async throws {
         let switches = try await parts.server.ownHistory()
         let known = state.view?.history ?? []

@@ -18,6 +18,7 @@ extension Agent {
         await touchMember()
         if state.holdsLock(as: me), case .running(let server) = state.server.process, !server.isInRecovery {
             await publishStatus(server, details)
+            await keepHistory()
         }
     }
 

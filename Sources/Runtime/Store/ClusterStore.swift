@@ -194,7 +194,7 @@ public actor ClusterStore {
     private func regressed(_ reason: String) {
         if case .regressed = state { return }
         failingSince = failingSince ?? clock.now
-        log.critical("\(reason). Nothing is decided on it until an operator confirms the store or the agent is restarted")
+        log.critical("\(reason). Nothing is decided on it until an operator confirms it or the agent is restarted")
         publish(.regressed(last: state.view, reason: reason))
     }
 

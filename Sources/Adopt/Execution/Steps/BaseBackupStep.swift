@@ -140,11 +140,9 @@ struct BaseBackupStep: Step {
 }
 
 /// Bytes per second over the last ten seconds or so.
-struct RateMeter: Equatable {
+struct RateMeter {
     private var samples: [(at: Duration, bytes: Int64)] = []
     private var count = 0
-
-    static func == (a: Self, b: Self) -> Bool { a.count == b.count }
 
     /// The first seconds, in which small copies end.
     var isYoung: Bool { count < 20 }
@@ -152,7 +150,7 @@ struct RateMeter: Equatable {
     mutating func rate(_ bytes: Int64, at now: Duration) -> Int64 {
         count += 1
         samples.append((now, bytes))
-        samples.removeAll { now - $0.at > .seconds(10) && samples.count > 2 }
+        while samples.count > 2, now - samples[0].at > .seconds(10) { samples.removeFirst() }
         guard let first = samples.first, now > first.at, bytes > first.bytes else { return 0 }
         let seconds = Double((now - first.at).components.seconds) + Double((now - first.at).components.attoseconds) / 1e18
         return seconds > 0.1 ? Int64(Double(bytes - first.bytes) / seconds) : 0

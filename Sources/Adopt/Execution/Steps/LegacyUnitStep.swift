@@ -77,39 +77,44 @@ struct LegacyUnitStep: Step {
         return ""
     }
 
-    /// A transient scope with the postmaster in it, then its children, one by one, until the old group holds none:
-    /// what the postmaster forks from now on is born in the scope. Before= the agent's unit: at shutdown systemd
-    /// stops in the reverse order, so the agent stops the server before the scope is ended.
+    /// A transient scope with the postmaster and its children in it; what the postmaster forks from now on is born
+    /// there, and what it forked while we looked is fetched afterwards. systemd itself moves them: only it knows
+    /// where a unit's control groups are. Before= the agent's unit: at shutdown systemd stops in the reverse
+    /// order, so the agent stops the server before the scope is ended.
     private func move(_ postmaster: PostmasterIdentity, to scope: String, _ context: StepContext) async throws {
-        let properties = [
-            "PIDs", "au", "1", String(postmaster.pid), "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)",
-            "Before", "as", "1", change.agentUnit, "TimeoutStopUSec", "t", "600000000",
+        let manager = [
+            "busctl", "call", "--quiet", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+            "org.freedesktop.systemd1.Manager",
         ]
-        let call = ["busctl", "call", "--quiet", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-            "org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "4"]
-            + properties + ["0"]
+        let start = commandLine(manager + ["StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail", "4", "PIDs", "au"])
+        let properties = commandLine([
+            "Description", "s", "PostgreSQL server of cluster \(context.plan.cluster)", "Before", "as", "1",
+            change.agentUnit, "TimeoutStopUSec", "t", "600000000", "0",
+        ])
+        let attach = commandLine(manager + ["AttachProcessesToUnit", "ssau", scope])
         try await context.run(
             "moving the server to \(scope)",
             """
             set -eu
             pid=\(postmaster.pid)
-            group() { sed -n -e 's#^0::##p' -e 's#^[0-9]*:name=systemd:##p' "/proc/$1/cgroup" | head -n 1; }
-            base=/sys/fs/cgroup
-            if [ -d /sys/fs/cgroup/systemd ] && ! [ -e /sys/fs/cgroup/cgroup.controllers ]; then base=/sys/fs/cgroup/systemd; fi
-            old=$(group $pid)
-            pidfile=\(quoted(change.pidFile ?? ""))
-            \(commandLine(call))
+            # Parent of a process: the second field after the name, which may itself hold blanks and brackets.
+            parent() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 2; }
+            children() {
+                for d in /proc/[0-9]*; do
+                    p=${d#/proc/}
+                    if [ "$(parent "$p")" = $pid ]; then echo "$p"; fi
+                done
+            }
+            outside() { ! grep -q \(quoted("/" + scope + "$")) "/proc/$1/cgroup" 2>/dev/null; }
+            set -- $pid $(children)
+            \(start) $# "$@" \(properties)
             i=0
-            while new=$(group $pid); [ "$new" = "$old" ]; do
+            while outside $pid; do
                 i=$((i + 1)); [ $i -lt 50 ] || { echo "systemd did not move process $pid" >&2; exit 1; }
                 sleep 0.1
             done
-            i=0
-            while [ -s "$base$old/cgroup.procs" ] && [ $i -lt 50 ]; do
-                while read -r p; do
-                    { echo "$p" > "$base$new/cgroup.procs"; } 2>/dev/null || :
-                done < "$base$old/cgroup.procs"
-                i=$((i + 1))
+            for p in $(children); do
+                if outside "$p"; then \(attach) '' 1 "$p" || :; fi
             done
             """,
             deadline: .seconds(60))

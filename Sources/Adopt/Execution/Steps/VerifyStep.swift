@@ -17,7 +17,7 @@ struct VerifyStep: Step {
                     + (ticks == nil ? "it is gone now" : "that number belongs to another process now"))
         }
         let started = try await context.sql(
-            "SELECT date_trunc('second', pg_postmaster_start_time());", on: context.host, check.primary,
+            "SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC' || '+00';", on: context.host, check.primary,
             purpose: "asking when the server was started")
         let before = check.startTime ?? "tick \(check.postmaster.startTicks) after boot"
         context.note("postmaster before: process \(check.postmaster.pid), started \(before)")

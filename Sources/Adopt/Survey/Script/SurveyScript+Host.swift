@@ -85,7 +85,7 @@ extension SurveyScript {
                 said=$(python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)' "$1" "$2" 2>&1)
                 code=$?
             else way=none; code=0; said=; fi
-            printf '%s' "$(rec reach host "$1" port "$2" way $way code $code said "$(printf %s "$said" | tail -n 1)")$nl"
+            printf '%s' "$(rec reach host "$1" port "$2" way $way code $code said "$(printf %s "$said" | tail -n 2 | tr '\n' ' ')")$nl"
         }
         """#
 }

@@ -61,7 +61,8 @@ extension SurveyScript {
                 parent=
                 { read -r parent < "/proc/${2:-0}/comm"; } 2>/dev/null
                 case $parent in postgres|postmaster|edb-postgres) continue ;; esac
-                if [ "$(asroot readlink "$p/ns/pid")" != "$own" ]; then
+                space=$(asroot readlink "$p/ns/pid")
+                if [ -n "$space" ] && [ "$space" != "$own" ]; then
                     rec foreignserver pid "$pid"; continue
                 fi
                 data=$(asroot readlink "$p/cwd")

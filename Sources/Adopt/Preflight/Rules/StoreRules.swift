@@ -1,0 +1,99 @@
+import Facts
+import Inventory
+import PostgresModel
+
+/// The network between the hosts, and the store.
+let storeRules: [Rule] = [
+    Rule(
+        "net.reach", "replicas and the store can be reached",
+        why: "One-way firewalls are the rule: what works from here need not work from there."
+    ) { picture in
+        picture.hosts.map { host in
+            let bad = host.facts.reach.filter { ![.open, .unknown].contains($0.outcome) }
+            if let first = bad.first {
+                let leader = picture.primary
+                // An agent's host is its own leader after a failover; its old target proves nothing then.
+                if bad.allSatisfy({ $0.host == host.spec.address }) { return .ok(host.name, "reaches the others") }
+                let local = first.host == leader?.spec.address && first.outcome == .refused
+                return .fail(
+                    host.name, "\(first.host):\(first.port) \(first.outcome.words)",
+                    remedy: local ? "See net.listen-addresses; else open the firewall." : "Open the firewall, or start what should listen.",
+                    .human)
+            }
+            if host.facts.reach.contains(where: { $0.outcome == .unknown }) {
+                return .warn(host.name, "the host has no tool to try connections with", remedy: "Install bash.", .none)
+            }
+            return .ok(host.name, "\(host.facts.reach.count) connections tried, all open")
+        }
+    },
+    Rule(
+        "store.reach", "etcd answers", why: "The lease lives there; without it there is no leader."
+    ) { picture in
+        let endpoints = picture.facts.store.endpoints
+        guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
+            let reason = endpoints.compactMap(\.error).first ?? "no answer"
+            return [.fail(nil, "no endpoint could be read: \(reason.oneLine)", remedy: "Start etcd, or correct dcs.endpoints.", .human)]
+        }
+        let silent = endpoints.filter { $0.error != nil }
+        return silent.isEmpty
+            ? [.ok(nil, "\(endpoints.count) endpoints answer")]
+            : [.warn(
+                nil, "\(silent.count) of \(endpoints.count) endpoints do not answer: \(listed(silent.map(\.endpoint)))",
+                remedy: "Bring them back before a second one fails.", .human)]
+    },
+    Rule(
+        "store.quorum", "etcd survives the loss of a member",
+        why: "An even number tolerates no more losses than the odd one below; a single member none at all."
+    ) { picture in
+        guard let count = picture.facts.store.memberCount else { return [] }
+        if count >= 3, !count.isMultiple(of: 2) { return [.ok(nil, "\(count) members, \(count / 2) may be lost")] }
+        return [.warn(
+            nil, "\(count) member\(count == 1 ? "" : "s"), \((count - 1) / 2) may be lost", remedy: "Run three or five.", .human)]
+    },
+    storePrefix,
+]
+
+private let storePrefix = Rule(
+    "store.prefix", "no keys of another cluster",
+    why: "Keys of a former cluster of the same name once made a real primary start as a follower."
+) { picture in
+    guard let keys = picture.storeKeys, let identifier = picture.systemIdentifier else { return [] }
+    let prefix = "/\(picture.spec.store.namespace.trimmingSlashes)/\(picture.spec.name)/"
+    let reset = "Choose another name, or delete the keys below \(prefix) if no cluster uses them."
+    if keys.isEmpty { return [.ok(nil, "nothing below \(prefix)")] }
+    if let found = keys["initialize"], !found.isEmpty, found != identifier.description {
+        return [.fail(nil, "\(prefix) belongs to system identifier \(found), the primary has \(identifier)", remedy: reset, .human)]
+    }
+    if keys["initialize"]?.isEmpty == true {
+        return [.fail(nil, "\(prefix) says that a bootstrap is running", remedy: "Wait for it, or delete the keys.", .human)]
+    }
+    if let leader = keys["leader"] {
+        if let host = picture.primary, host.name == leader, picture.isAdopted(host) {
+            return [.ok(nil, "this cluster, led by \(leader)")]
+        }
+        return [.fail(
+            nil, "\(prefix) has a live leader, \(leader), that is not the agent of the primary",
+            remedy: "Stop the agents of that cluster, or correct the inventory.", .human)]
+    }
+    if picture.members.contains(where: picture.isAdopted), keys["initialize"] != nil {
+        return [.warn(nil, "this cluster, without a leader at the moment", remedy: "See pgadopt status.", .human)]
+    }
+    if keys["initialize"] != nil {
+        return [.warn(
+            nil, "\(keys.count) keys of this server left by an earlier adoption", remedy: "They are taken over.", .none)]
+    }
+    return [.fail(nil, "\(keys.count) keys without an owner below \(prefix)", remedy: reset, .human)]
+}
+
+extension ReachFacts.Outcome {
+    var words: String {
+        switch self {
+        case .open: "answers"
+        case .refused: "refuses connections"
+        case .timeout: "does not answer within 3 s"
+        case .unreachable: "is unreachable"
+        case .noSuchName: "has a name this host cannot resolve"
+        case .unknown: "was not tried"
+        }
+    }
+}

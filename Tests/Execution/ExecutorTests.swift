@@ -1,0 +1,130 @@
+import AdoptFixtures
+import Execution
+import Facts
+import Foundation
+import Planning
+import Preflight
+import Synchronization
+import Testing
+
+@Suite struct ExecutorTests {
+    private func plan() throws -> Plan { try LegacyCluster.plan.only([.lock, .backup, .store, .unlock]) }
+
+    private func run(_ plan: Plan, _ world: World, _ environment: ExecutionEnvironment? = nil, facts: ClusterFacts = LegacyCluster.facts) async throws {
+        try await Executor(plan: plan, environment: environment ?? world.environment())
+            .run(survey: { facts }, report: world.report)
+    }
+
+    @Test func `Steps run in order, each in the journal before and after its effect, here and on the primary`() async throws {
+        let world = try World()
+        try await run(plan(), world)
+        #expect(world.take().filter { $0.hasPrefix("done") }
+            == ["done h1/lock", "done h1/backup", "done h1/store", "done h1/unlock"])
+        let text = await world.journal.text
+        let order = text.split(separator: "\n").compactMap { line -> String? in
+            guard let event = line.firstMatch(of: /"event":"(begun|done|made)"/), let step = line.firstMatch(of: /"step":"([^"]*)"/)
+            else { return nil }
+            return "\(event.1) \(step.1)"
+        }
+        #expect(order == [
+            "begun h1/lock", "done h1/lock", "begun h1/backup", "done h1/backup", "begun h1/store", "made h1/store",
+            "made h1/store", "done h1/store", "begun h1/unlock", "done h1/unlock",
+        ])
+        #expect(world.file(world.root + "/var/lib/pgadopt/shop/journal.jsonl") == text)
+        #expect(await world.store.keys["/service/shop/initialize"] == "7301234567890123456")
+        #expect(!FileManager.default.fileExists(atPath: world.root + "/var/lib/pgadopt/shop/lock"))
+    }
+
+    @Test func `Cut off at any command, a second run ends in the same state`() async throws {
+        let whole = try World()
+        let counter = Counter()
+        try await run(plan(), whole, whole.environment(cutAt: { _ in counter.next() < 0 }))
+        let commands = counter.value
+        #expect(commands > 8)
+        for cut in 0..<commands {
+            let world = try World()
+            let counter = Counter()
+            await #expect(throws: (any Error).self, "cut at \(cut)") {
+                try await run(plan(), world, world.environment(processID: 7, cutAt: { _ in counter.next() == cut }))
+            }
+            try await run(plan(), world, world.environment(processID: 8, isRunning: false))
+            #expect(await world.store.keys == whole.store.keys, "cut at \(cut)")
+            #expect(!FileManager.default.fileExists(atPath: world.root + "/var/lib/pgadopt/shop/lock"), "cut at \(cut)")
+        }
+    }
+
+    @Test func `A second operator is told who holds the lock and since when`() async throws {
+        let world = try World()
+        try await run(plan().only([.lock]), world)
+        var environment = world.environment()
+        environment.operatorName = "bob@desk"
+        environment.journal = MemoryJournal()
+        let error = await #expect(throws: ExecutionError.self) { try await run(plan(), world, environment) }
+        #expect(error?.code == .locked)
+        #expect(error?.message == "ann@control is applying a plan to this cluster since 2026-11-22T16:00:00Z (process 100)")
+    }
+
+    @Test func `A lock whose process still runs is not taken over`() async throws {
+        let world = try World()
+        try await run(plan().only([.lock]), world)
+        let error = await #expect(throws: ExecutionError.self) {
+            try await run(plan(), world, world.environment(processID: 101, isRunning: true))
+        }
+        #expect(error?.code == .locked)
+    }
+
+    @Test func `Drift stops it before the first effect and is named`() async throws {
+        let world = try World()
+        var facts = LegacyCluster.facts
+        facts.hosts[0].servers[0].postmasterPID = 1
+        let error = await #expect(throws: ExecutionError.self) { try await run(plan(), world, facts: facts) }
+        #expect(error?.code == .drift)
+        #expect(error?.message.contains("h1: the server's process was 4711 and is 1") == true)
+        #expect(await world.journal.text == "")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: world.root) == [])
+    }
+
+    @Test func `A plan with an unwaived failure is refused`() async throws {
+        let world = try World()
+        var plan = try plan()
+        plan.findings = [Finding(name: "wal.level", host: "h1", verdict: .fail, summary: "wal_level is minimal")]
+        let error = await #expect(throws: ExecutionError.self) { try await run(plan, world) }
+        #expect(error?.code == .blocked)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: world.root) == [])
+    }
+
+    @Test func `A foreign cluster's initialize key stops it and is left alone`() async throws {
+        let world = try World()
+        await world.store.set("/service/shop/initialize", "1")
+        let error = await #expect(throws: ExecutionError.self) { try await run(plan(), world) }
+        #expect(error?.code == .conflict)
+        #expect(await world.store.keys == ["/service/shop/initialize": "1"])
+        #expect(world.take().last == "fail h1/store")
+    }
+
+    @Test func `Undo takes back what was made and nothing else`() async throws {
+        let world = try World()
+        await world.store.set("/service/shop/config", "{}")
+        try await run(plan(), world)
+        try await Executor(plan: plan(), environment: world.environment()).undo(report: world.report)
+        #expect(await world.store.keys == ["/service/shop/config": "{}"])
+    }
+
+    @Test func `A journal whose last line was cut off is read up to there`() async throws {
+        let world = try World()
+        try await run(plan(), world)
+        let whole = await world.journal.text
+        let other = MemoryJournal()
+        await other.append(String(whole.dropLast(30)))
+        var environment = world.environment()
+        environment.journal = other
+        try await run(plan(), world, environment)
+        #expect(world.take().contains("skip h1/store"))
+    }
+}
+
+final class Counter: Sendable {
+    private let count = Mutex(0)
+    func next() -> Int { count.withLock { value in value += 1; return value - 1 } }
+    var value: Int { count.withLock { $0 } }
+}
