@@ -19,7 +19,15 @@ extension ModelAgent {
         return .present(.init(
             systemIdentifier: World.identifier, timeline: Timeline(postgres.controlTimeline),
             clusterState: postgres.clusterState, checkpoint: LSN(rawValue: postgres.checkpointAt),
-            canRewind: options.canRewind, hasStandbySignal: postgres.standbySignal))
+            canRewind: options.canRewind, hasStandbySignal: postgres.standbySignal,
+            newestTimeline: origin))
+    }
+
+    /// From the newest history file in pg_wal.
+    private var origin: ServerObservation.TimelineOrigin? {
+        let branch = postgres.log.branch
+        guard branch.parent != nil else { return nil }
+        return .init(timeline: Timeline(branch.number), start: LSN(rawValue: branch.start))
     }
 
     private func processNow() -> ServerObservation.Process {
@@ -81,7 +89,7 @@ extension ModelAgent {
             touchMember { [weak self] in
                 guard let self else { return }
                 guard holdsLock, case .running(let server) = server.process, !server.isInRecovery else { return then() }
-                publishStatus(server.lsn, then)
+                publishStatus(server.lsn) { [weak self] in self?.writeHistoryIfMissing(then) }
             }
         }
     }

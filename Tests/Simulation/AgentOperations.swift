@@ -72,6 +72,11 @@ extension ModelAgent {
         let crashed = postgres.clusterState == "in production"
         let takes = duration(.ms(100), crashed ? .s(8) : .s(1))
         startingSince = host.clock
+        // Under guard before it accepts connections: an agent that hangs from here on must not leave it alone.
+        let arm = { [weak self] in
+            guard let self, mode == .primary, case .held(_, let deadline) = lastLease else { return }
+            armGuard(deadline) {}
+        }
         let ready = { [weak self] (isUp: Bool) in
             guard let self else { return }
             run { [weak self] in
@@ -81,6 +86,7 @@ extension ModelAgent {
         }
         switch mode {
         case .primary: postgres.start(asStandby: false, upstream: nil, takes: takes, then: ready)
+            arm()
         case .standby(let source):
             let index = source.flatMap { world.host($0.name)?.index }
             postgres.start(asStandby: true, upstream: index, takes: takes, then: ready)
@@ -151,15 +157,7 @@ extension ModelAgent {
     private func promoted(_ finish: @escaping Ending) {
         checkpointPending = true
         ring()
-        let known = view?.history ?? []
-        var entries: [HistoryEntry] = []
-        for branch in postgres.log.branch.path.dropFirst() {
-            let entry = HistoryEntry(
-                timeline: Timeline(branch.number - 1), lsn: LSN(rawValue: branch.start), reason: "", newLeader: me)
-            let old = known.first { $0.timeline == entry.timeline && $0.lsn == entry.lsn }
-            entries.append(old ?? entry)
-        }
-        store.writeHistory(entries) { [weak self] in
+        store.writeHistory(history) { [weak self] in
             guard let self else { return }
             finish(nil)
             let pid = postgres.pid
@@ -170,6 +168,21 @@ extension ModelAgent {
                 ring()
             }
         }
+    }
+
+    private var history: [HistoryEntry] {
+        let known = view?.history ?? []
+        return postgres.log.branch.path.dropFirst().map { branch in
+            let entry = HistoryEntry(
+                timeline: Timeline(branch.number - 1), lsn: LSN(rawValue: branch.start), reason: "", newLeader: me)
+            return known.first { $0.timeline == entry.timeline && $0.lsn == entry.lsn } ?? entry
+        }
+    }
+
+    /// A leader whose history the store does not show writes it again: its write after the promotion may be lost.
+    func writeHistoryIfMissing(_ then: @escaping () -> Void) {
+        guard postgres.isUp, !postgres.isRecovery, view?.history != history else { return then() }
+        store.writeHistory(history, then)
     }
 
     // MARK: Coming back
@@ -185,6 +198,8 @@ extension ModelAgent {
                     return finish("pg_rewind failed in the middle")
                 }
                 postgres.recoverAlone()
+                // pg_rewind compares the numbers of the timelines only.
+                if postgres.log.branch.number == other.postgres.log.branch.number { return finish(nil) }
                 postgres.rewind(to: other.postgres)
                 finish(nil)
             }

@@ -54,7 +54,7 @@ extension World {
     // MARK: Processes
 
     private func stopAgent(_ target: Host, _ length: Span) {
-        guard target.isUp, let agent = target.agent, agent.isAlive else { return }
+        guard target.isUp, target.guardian != nil, let agent = target.agent, agent.isAlive else { return }
         agent.stop()
         undo(after: length) { agent.goOn() }
     }

@@ -60,16 +60,17 @@ final class Host {
     }
 
     func killGuard() {
-        guard let guardian else { return }
+        // One process at a time: with agent and guard gone or stopped, nothing is left that could stop the server.
+        guard let guardian, let agent, agent.isAlive, !agent.isStopped, !isFrozen else { return }
         world.note("\(name): guard killed")
         guardian.isAlive = false
         self.guardian = nil
-        agent?.guardWasLost()
+        agent.guardWasLost()
     }
 
     /// systemd starts it again.
     func killAgent(restartAfter delay: Span) {
-        guard let agent, agent.isAlive else { return }
+        guard let agent, agent.isAlive, guardian != nil else { return }
         world.note("\(name): agent killed")
         agent.kill()
         guardian?.closed(agent.number)
