@@ -20,6 +20,9 @@ import Testing
         let count = Self.number("PGADOPT_SEEDS") ?? Self.defaultCount
         let first = Self.number("PGADOPT_FIRST_SEED") ?? 1
         let failures = await Self.run(first..<first + count) { Simulation(seed: $0) }
+        for (invariant, group) in Dictionary(grouping: failures, by: { $0.violation?.invariant ?? "" }).sorted(by: { $0.key < $1.key }) {
+            print("\(invariant): seeds \(group.prefix(20).map { String($0.seed) }.joined(separator: " ")), \(group.count) in all")
+        }
         for failure in failures.prefix(5) {
             Issue.record("seed \(failure.seed): \(failure.violation?.description ?? ""); ./test --seed \(failure.seed)")
         }

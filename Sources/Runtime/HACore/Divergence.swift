@@ -79,6 +79,7 @@ extension Situation {
         if data.timeline > leaderTimeline {
             return .diverged("timeline \(data.timeline) here, only \(leaderTimeline) at \(leaderName)")
         }
+        if begunTwice { return .diverged("timeline \(leaderTimeline) was begun here and at \(leaderName)") }
         if data.timeline == leaderTimeline { return .none }
         switch switchPoint(of: data.timeline, under: leaderTimeline) {
         case .at(let point) where data.checkpoint >= point:
@@ -109,7 +110,18 @@ extension Situation {
     }
 
     /// pg_rewind takes two servers with the same timeline number for the same ("no rewind required").
-    private var isOnALeadersNumber: Bool { splitTimeline != nil && data?.newestTimeline?.timeline == leaderTimeline }
+    private var isOnALeadersNumber: Bool {
+        begunTwice || (splitTimeline != nil && newestTimeline == leaderTimeline)
+    }
+
+    private var newestTimeline: Timeline? { data.map { max($0.timeline, $0.newestTimeline?.timeline ?? $0.timeline) } }
+
+    /// This server was a primary when it stopped, and the leader is one on a timeline of the same number: both have
+    /// promoted from the one before it, even if at the same position.
+    private var begunTwice: Bool {
+        guard isStopped, let data, !data.hasStandbySignal, leaderIsReady, let leaderTimeline else { return false }
+        return newestTimeline == leaderTimeline && ["in production", "shut down"].contains(data.clusterState)
+    }
 
     var whyNoRewind: String {
         if let failure = failure(of: .rewind), failure.count >= 2 {
