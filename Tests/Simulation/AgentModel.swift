@@ -139,8 +139,11 @@ final class ModelAgent {
             guard let self else { return }
             guardian = .absent
             after(.ms(30)) { [weak self] in
-                self?.host.startGuard()
-                self?.ring()
+                guard let self else { return }
+                host.startGuard()
+                // At once, not by the next decision: the loop may be waiting for the store.
+                guard memory.leads, case .held(_, let deadline) = effectiveLease else { return ring() }
+                armGuard(deadline) { [weak self] in self?.ring() }
             }
         }
     }

@@ -61,7 +61,9 @@ final class Host {
 
     func killGuard() {
         // One process at a time: with agent and guard gone or stopped, nothing is left that could stop the server.
-        guard let guardian, let agent, agent.isAlive, !agent.isStopped, !isFrozen else { return }
+        guard let guardian, let agent, agent.isAlive, !agent.isStopped, !isFrozen,
+            agent.memory.leads || !postgres.isWritable
+        else { return }
         world.note("\(name): guard killed")
         guardian.isAlive = false
         self.guardian = nil

@@ -32,7 +32,7 @@ struct Options: Sendable, CustomStringConvertible {
         options.loopWait = .s(loop)
         options.retryTimeout = .s(retry)
         options.failsafe = r.chance(700)
-        options.checkTimeline = r.chance(300)
+        options.checkTimeline = true
         options.usePgRewind = !r.chance(150)
         options.canRewind = !r.chance(150)
         options.maximumLag = r.pick([1 << 20, 1 << 20, 10_000, 0])

@@ -29,6 +29,19 @@ import Testing
         if failures.count > 5 { Issue.record("and \(failures.count - 5) seeds more") }
     }
 
+    @Test(arguments: Mutation.allCases) func `A planted bug is found`(mutation: Mutation) async {
+        guard Self.number("PGADOPT_SEED") == nil, Self.number("PGADOPT_SEEDS") == nil else { return }
+        var tried: UInt64 = 0
+        while tried < 1000 {
+            let seeds = tried + 1..<tried + 21
+            if let found = await Self.run(seeds, { Simulation(seed: $0, mutation: mutation) }).first { 
+                return print("\(mutation.rawValue): found by seed \(found.seed): \(found.violation?.description ?? "")")
+            }
+            tried += 20
+        }
+        Issue.record("\(mutation.rawValue) is not found in \(tried) seeds")
+    }
+
     /// Runs one seed with its trace.
     static func show(_ simulation: Simulation) {
         let report = simulation.run(isTracing: true)

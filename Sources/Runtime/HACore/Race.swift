@@ -87,6 +87,13 @@ extension Situation {
         return min(lsn, end)
     }
 
+    /// The last leader of a failsafe cluster asks the members of the `failsafe` key before it leads on without the
+    /// store. A member that had no key of its own then is not asked, and so must not take the lock (as in Patroni).
+    var isOutsideFailsafe: Bool {
+        guard settings.failsafeMode, let asked = view?.failsafe, !asked.isEmpty else { return false }
+        return asked[me] == nil
+    }
+
     /// Bytes of the leader's last published position that are not here.
     var lag: ByteCount {
         (lastOptime ?? .zero).bytes(ahead: running.map { shared($0.lsn, on: $0.timeline) } ?? .zero)
