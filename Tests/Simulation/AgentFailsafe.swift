@@ -65,7 +65,15 @@ extension ModelAgent {
         guard options.failsafe else { return false }
         if case .running(let server) = server.process, !server.isInRecovery { return false }
         if case .connected = lastStore, let known = view?.leader?.name, known != leader { return false }
-        failsafe.accepted = (leader, host.clock + options.ttl.duration)
+        let until = host.clock + options.ttl.duration
+        failsafe.accepted = (leader, until)
+        host.promise = (leader, until, host.boots)
         return true
+    }
+
+    /// The promise of the agent before us, which wrote it to disk; after a reboot its moment is unknown.
+    func takeOverPromise() {
+        guard let (leader, until, boots) = host.promise else { return }
+        failsafe.accepted = (leader, boots == host.boots ? until : host.clock + options.ttl.duration)
     }
 }

@@ -56,6 +56,7 @@ final class ModelAgent {
     func start() {
         after(.ms(20)) { [weak self] in
             guard let self else { return }
+            takeOverPromise()
             store.start()
             lease.step()
             cycle()

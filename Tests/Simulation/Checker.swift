@@ -15,6 +15,8 @@ struct Checker {
     /// Commits let through in the moments between a thaw and the guard's signal.
     var excused = 0
     var lostBytes: UInt64 = 0
+    /// Standbys that a person had to make anew.
+    var twins = 0
     /// The log that clients were served from last.
     var line: LogEnd?
 }
@@ -88,6 +90,14 @@ extension World {
         after(.ms(100)) { [weak self] in self?.stream() }
     }
 
+    /// Two timelines of one number that began at the same position cannot be told apart by number and history; the
+    /// standby stops at the first record that does not fit, and a person has to make it anew.
+    private func reinitialise(_ host: Host) {
+        note("operator: \(host.name) is made anew, its timeline has a twin")
+        checker.twins += 1
+        host.postgres.wipe()
+    }
+
     private func streamOnce(_ host: Host) {
         let standby = host.postgres
         guard host.isUp, !host.isFrozen, standby.isUp, standby.isRecovery, !standby.isHung else { return }
@@ -103,6 +113,7 @@ extension World {
         let serves = source.serves && network.isOpen(there, here) && network.isOpen(here, there)
         guard serves else { return standby.stand(replayedTo: replayed) }
         guard standby.log.isPart(of: source.log) else {
+            if standby.log.branch.isTwin(of: source.log.branch) { return reinitialise(host) }
             if standby.log.branch.number == source.log.branch.number, source.log.position >= standby.log.position {
                 violate("split log", "\(host.name) would stream a timeline \(standby.log.branch.number) that is not its own")
             }

@@ -13,6 +13,8 @@ final class Host {
     private(set) var guardian: ModelGuard?
     private(set) var agent: ModelAgent?
     private var backlog: [() -> Void] = []
+    /// The failsafe promise on disk: whom, until when, in which boot.
+    var promise: (leader: String, until: BootInstant, boots: Int)?
     /// Until then a host that has just thawed may let writes through: the guard needs to be scheduled.
     private(set) var thawGrace = Span.zero
 

@@ -249,6 +249,14 @@ final class ModelPostgres {
         upstream = source.host
     }
 
+    /// `reinit` by an operator.
+    func wipe() {
+        ended()
+        hasData = false
+        isBroken = false
+        standbySignal = false
+    }
+
     func breakRewind() { isBroken = true }
 
     /// Crash recovery in single-user mode, as before a rewind.

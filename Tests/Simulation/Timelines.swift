@@ -17,6 +17,11 @@ final class Branch {
         acknowledged = start
     }
 
+    /// This branch, or one on whose end it stands, has the number and the beginning of another one there.
+    func isTwin(of other: Branch) -> Bool {
+        zip(path, other.path).contains { $0 !== $1 && $0.number == $1.number && $0.start == $1.start }
+    }
+
     /// From the first branch to this one.
     var path: [Branch] { (parent?.path ?? []) + [self] }
 }

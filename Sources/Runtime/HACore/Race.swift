@@ -91,7 +91,9 @@ extension Situation {
     /// store. A member that had no key of its own then is not asked, and so must not take the lock (as in Patroni).
     var isOutsideFailsafe: Bool {
         guard settings.failsafeMode, let asked = view?.failsafe, !asked.isEmpty else { return false }
-        return asked[me] == nil
+        guard asked[me] == nil else { return false }
+        // A leader that leads on is in its own list: when all of them say that they are none, there is none.
+        return usableRound == nil || !asked.keys.allSatisfy { answer(of: $0).map { !$0.isPrimary } ?? false }
     }
 
     /// Bytes of the leader's last published position that are not here.
