@@ -5,6 +5,8 @@ import Timekeeping
 struct FailsafeState {
     var leadUntil: BootInstant?
     var isAsking = false
+    /// As leader: names in lists that were sent to the store since the last one was confirmed.
+    var sent: Set<String> = []
     var accepted: (leader: String, until: BootInstant)?
 }
 
@@ -29,7 +31,8 @@ extension ModelAgent {
             members[me] != nil
         else { return }
         failsafe.isAsking = true
-        let others = members.keys.filter { $0 != me }.sorted()
+        // A list that was sent and not confirmed may be in force: whoever is in one of them is asked.
+        let others = Set(members.keys).union(failsafe.sent).subtracting([me]).sorted()
         let sent = host.clock
         let leader = me
         var waiting = others.count

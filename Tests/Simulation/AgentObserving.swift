@@ -104,7 +104,11 @@ extension ModelAgent {
             guard let self, options.failsafe, let view else { return then() }
             let members = Dictionary(uniqueKeysWithValues: view.members.map { ($0.name, $0.apiURL ?? "") })
             guard members != view.failsafe else { return then() }
-            store.writeFailsafe(members, then)
+            failsafe.sent.formUnion(members.keys)
+            store.writeFailsafe(members) { [weak self] in
+                if let self, self.store.shows(failsafe: members) { failsafe.sent = [] }
+                then()
+            }
         }
     }
 

@@ -220,6 +220,8 @@ extension ModelStore {
         put(isSame: { $0.history == entries }, { view, _ in view.history = entries }, then)
     }
 
+    func shows(failsafe members: [String: String]) -> Bool { cache.failsafe == members }
+
     func writeFailsafe(_ members: [String: String], _ then: @escaping () -> Void) {
         put(isSame: { $0.failsafe == members }, { view, _ in view.failsafe = members }, then)
     }
