@@ -20,7 +20,7 @@ extension ModelAgent {
             systemIdentifier: World.identifier, timeline: Timeline(postgres.controlTimeline),
             clusterState: postgres.clusterState, checkpoint: LSN(rawValue: postgres.checkpointAt),
             canRewind: options.canRewind, hasStandbySignal: postgres.standbySignal,
-            newestTimeline: origin))
+            newestTimeline: origin, isHalfRewound: postgres.isBroken))
     }
 
     /// From the newest history file in pg_wal.

@@ -64,7 +64,8 @@ extension World {
         guard acknowledged > common else { return }
         checker.lostBytes += acknowledged - common
         let published = line.branch.path.map(\.published).max() ?? 0
-        let known = min(acknowledged, published)
+        // A write that was late may have put `status` back; what it does not say nobody can know.
+        let known = min(acknowledged, published, etcd.optimeAtLoss?.rawValue ?? 0)
         note("\(host.name): \(acknowledged - common) acknowledged bytes are not in its log, \(known > common ? known - common : 0) of them published")
         if known > common, known - common > UInt64(options.maximumLag) {
             violate("I2", "\(host.name) was promoted \(known - common) bytes behind the published position "

@@ -15,6 +15,8 @@ final class ModelStore {
     private unowned let agent: ModelAgent
     private let world: World
     private var cache = ClusterView()
+    /// Own writes whose events are still to come, on top of what the watch tells.
+    private var ownWrites: [(revision: Int64, change: (inout ClusterView, Int64) -> Void)] = []
     private var confirmed: Span?
     private var failingSince: Span?
     private(set) var state = StoreObservation.unknown
@@ -39,7 +41,7 @@ final class ModelStore {
         world.etcd.watch(from: agent.host.index) { [weak self, weak agent] view in
             agent?.run {
                 guard let self, view.revision > self.cache.revision else { return }
-                self.cache = view
+                self.take(view)
                 self.confirm(self.world.now)
             }
         }
@@ -72,8 +74,14 @@ final class ModelStore {
     }
 
     private func adopt(_ view: ClusterView, _ asked: Span) {
-        if view.revision >= cache.revision { cache = view }
+        if view.revision >= cache.revision { take(view) }
         confirm(asked)
+    }
+
+    private func take(_ view: ClusterView) {
+        cache = view
+        ownWrites.removeAll { $0.revision <= view.revision }
+        for write in ownWrites { write.change(&cache, write.revision) }
     }
 
     private func confirm(_ moment: Span) {
@@ -149,6 +157,7 @@ final class ModelStore {
                 if known < revision {
                     change(&cache, revision)
                     cache.revision = known
+                    ownWrites.append((revision, change))
                 }
                 if case .connected = state { confirm(world.now) }
                 then()

@@ -39,6 +39,7 @@ extension Situation {
     /// A pg_rewind that failed in the middle leaves a directory that does not start; the next try is another
     /// rewind, the one after that a copy.
     private var brokenByRewind: String? {
+        if isStopped, data?.isHalfRewound ?? false { return "a pg_rewind has not ended here" }
         guard isStopped, let rewind = failure(of: .rewind), let start = failure(of: .start), start.at >= rewind.at
         else { return nil }
         return "pg_rewind failed (\(rewind.message)) and the server has not started since (\(start.message))"

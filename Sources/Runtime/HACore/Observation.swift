@@ -85,11 +85,15 @@ public struct ServerObservation: Equatable, Sendable {
         public var hasStandbySignal: Bool
         /// The highest timeline that pg_wal has a history file of, and where it began; nil: none, or unreadable.
         public var newestTimeline: TimelineOrigin?
+        /// A pg_rewind was begun here and has not ended well: the directory may be neither the old nor the new.
+        public var isHalfRewound: Bool
 
         public init(
             systemIdentifier: SystemIdentifier, timeline: Timeline, clusterState: String, checkpoint: LSN,
-            canRewind: Bool, hasStandbySignal: Bool, newestTimeline: TimelineOrigin? = nil
+            canRewind: Bool, hasStandbySignal: Bool, newestTimeline: TimelineOrigin? = nil,
+            isHalfRewound: Bool = false
         ) {
+            self.isHalfRewound = isHalfRewound
             self.newestTimeline = newestTimeline
             self.systemIdentifier = systemIdentifier
             self.timeline = timeline
