@@ -129,6 +129,7 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
+        tests("Simulation", ["HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
         tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),

@@ -105,9 +105,10 @@ import Timekeeping
     }
 
     @Test func `The guard is armed at our lease's deadline only, and never disarmed under a primary that leads`() {
-        Self.check { observation, _, decision in
+        Self.check { observation, memory, decision in
             for case .armGuard(let deadline) in decision.actions {
-                guard observation.holdsLock, case .held(_, deadline) = observation.lease else { return false }
+                let wasOurs = if case .unreachable = observation.store { memory.leads } else { false }
+                guard observation.holdsLock || wasOurs, case .held(_, deadline) = observation.lease else { return false }
             }
             let writable = if case .running(let running) = observation.server.process { !running.isInRecovery } else { false }
             return !(decision.actions.contains(.disarmGuard) && writable && !observation.settings.isPaused)

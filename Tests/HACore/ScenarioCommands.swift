@@ -81,6 +81,12 @@ extension ScenarioWorld {
             scheduledAt: a.values["at"])
     }
 
+    /// `failsafe h1 h3`: the list of those whom the leader asks; `failsafe none`.
+    mutating func failsafe(_ a: Arguments) {
+        let names = a.words.filter { $0 != "none" }
+        view.failsafe = names.isEmpty ? nil : Dictionary(uniqueKeysWithValues: names.map { ($0, "http://\($0):8008/patroni") })
+    }
+
     /// `history 1@0/6000000 2@0/7000000`
     mutating func history(_ a: Arguments) throws {
         view.history = try a.words.map { word in

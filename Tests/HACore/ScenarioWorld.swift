@@ -36,6 +36,7 @@ struct ScenarioWorld {
         case "leader": try leader(arguments)
         case "member": try member(arguments)
         case "failover": failover(arguments)
+        case "failsafe": failsafe(arguments)
         case "history": try history(arguments)
         case "optime": view.status.optime = try arguments.lsn(0)
         case "lease": try lease(arguments)

@@ -70,6 +70,8 @@ extension Memory {
         let isDown = situation.iHoldTheLock && situation.running == nil
         next.leaderDownSince = isDown ? next.leaderDownSince ?? o.server.crashedAt ?? o.now : nil
         if situation.running != nil { next.givesUp = false }
+        // A failed promotion matters as long as the lock that it was for is ours.
+        if situation.iAmPrimary || (situation.view != nil && !situation.leaderIsMyName) { next.failures[.promote] = nil }
         if let until = next.abstainUntil, until <= o.now { next.abstainUntil = nil }
         return next
     }

@@ -24,6 +24,8 @@ extension Situation {
     var leaderTimeline: Timeline? { (leaderIsPromoting ? nil : leaderMember?.timeline) ?? view?.timeline }
 
     var divergence: Divergence {
+        if let broken = brokenByRewind { return .diverged(broken) }
+        if let split = splitTimeline { return .diverged(split) }
         if let standby {
             // Streaming proves it: a wal sender refuses a position that is not in its own history.
             if standby.isStreaming, standby.upstream?.name == leader?.name { return .none }
@@ -32,6 +34,26 @@ extension Situation {
         }
         guard isStopped, let data, !data.hasStandbySignal else { return .none }
         return divergenceOfStoppedPrimary(data)
+    }
+
+    /// A pg_rewind that failed in the middle leaves a directory that does not start; the next try is another
+    /// rewind, the one after that a copy.
+    private var brokenByRewind: String? {
+        if isStopped, data?.isHalfRewound ?? false { return "a pg_rewind has not ended here" }
+        guard isStopped, let rewind = failure(of: .rewind), let start = failure(of: .start), start.at >= rewind.at
+        else { return nil }
+        return "pg_rewind failed (\(rewind.message)) and the server has not started since (\(start.message))"
+    }
+
+    /// Two servers gave the same number to different timelines, which PostgreSQL itself does not notice: it
+    /// compares numbers, and would stream one onto the other.
+    private var splitTimeline: String? {
+        guard let origin = data?.newestTimeline, let history = view?.history, let leaderTimeline,
+            let last = history.last, last.timeline.rawValue &+ 1 == leaderTimeline.rawValue,
+            let entry = history.last(where: { $0.timeline.rawValue &+ 1 == origin.timeline.rawValue }),
+            entry.lsn != origin.start
+        else { return nil }
+        return "timeline \(origin.timeline) began at \(origin.start) here and at \(entry.lsn) in the cluster's history"
     }
 
     /// A position that is known exactly (a standby's), against the point where the leader's timeline left ours.
@@ -58,6 +80,7 @@ extension Situation {
         if data.timeline > leaderTimeline {
             return .diverged("timeline \(data.timeline) here, only \(leaderTimeline) at \(leaderName)")
         }
+        if begunTwice { return .diverged("timeline \(leaderTimeline) was begun here and at \(leaderName)") }
         if data.timeline == leaderTimeline { return .none }
         switch switchPoint(of: data.timeline, under: leaderTimeline) {
         case .at(let point) where data.checkpoint >= point:
@@ -84,12 +107,28 @@ extension Situation {
     /// After two failures in a row a rewind is not tried again: a fresh copy is.
     var mayRewind: Bool {
         settings.usePgRewind && (data?.canRewind ?? false) && (failure(of: .rewind)?.count ?? 0) < 2
+            && !isOnALeadersNumber
+    }
+
+    /// pg_rewind takes two servers with the same timeline number for the same ("no rewind required").
+    private var isOnALeadersNumber: Bool {
+        begunTwice || (splitTimeline != nil && newestTimeline == leaderTimeline)
+    }
+
+    private var newestTimeline: Timeline? { data.map { max($0.timeline, $0.newestTimeline?.timeline ?? $0.timeline) } }
+
+    /// This server was a primary when it stopped, and the leader is one on a timeline of the same number: both have
+    /// promoted from the one before it, even if at the same position.
+    private var begunTwice: Bool {
+        guard isStopped, let data, !data.hasStandbySignal, leaderIsReady, let leaderTimeline else { return false }
+        return newestTimeline == leaderTimeline && ["in production", "shut down"].contains(data.clusterState)
     }
 
     var whyNoRewind: String {
         if let failure = failure(of: .rewind), failure.count >= 2 {
             return "pg_rewind failed \(failure.count) times (\(failure.message))"
         }
+        if isOnALeadersNumber { return "pg_rewind compares timelines by number" }
         if !settings.usePgRewind { return "use_pg_rewind is off" }
         return "neither checksums nor wal_log_hints are on"
     }

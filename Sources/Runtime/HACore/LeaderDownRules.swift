@@ -5,6 +5,17 @@ import Timekeeping
 enum LeaderDownRules {
     static let all: [Rule] = [
         Rule(
+            79, "down.promotion-failed", .leaderDown,
+            when: "we hold the lock, and the server was stopped because its promotion had failed",
+            then: "give the lock back and stay out of the race for ttl",
+            { $0.iHoldTheLock && $0.isStopped && $0.failure(of: .promote) != nil },
+            { s, memory in
+                let message = s.failure(of: .promote)?.message ?? ""
+                memory.failures[.promote] = nil
+                memory.abstainUntil = s.now + s.settings.ttl
+                return release(s, &memory, "the promotion failed (\(message))")
+            }),
+        Rule(
             80, "down.hand-over", .leaderDown,
             when: "we hold the lock, the server has stopped cleanly for a request, and a successor is there",
             then: "give the lock to the successor with the position that it must have",

@@ -12,9 +12,10 @@ enum LeaderlessRules {
             { _, _ in Outcome(reason: "nobody leads, and this server's system identifier is not known") }),
         Rule(
             110, "leaderless.primary-behind", .leaderless,
-            when: "nobody leads, the server is a primary, and the cluster has been on a higher timeline",
+            when: "nobody leads, the server is a primary, and the cluster has been on a higher timeline (with "
+                + "check_timeline; without it, if more than maximum_lag_on_failover of that is missing here)",
             then: "do not take the lock: a member of the higher timeline must",
-            { $0.isLeaderless && $0.iAmPrimary && $0.isBehindTimeline },
+            { $0.isLeaderless && $0.iAmPrimary && ($0.isBehindTimeline || $0.isLaggingPrimary) },
             { s, _ in
                 Outcome(
                     reason: "timeline \(s.primary?.timeline?.description ?? "?") here, "

@@ -113,15 +113,13 @@ enum LeadingRules {
         Rule(
             74, "promote.failed", .leading,
             when: "we hold the lock, the server is a standby, and its promotion has failed",
-            then: "give the lock back and stay out of the race for ttl",
+            then: "stop it at once, for PostgreSQL may go on with the promotion by itself; the lock is given back next",
+            isUrgent: true,
             { $0.iHoldTheLock && $0.iAmStandby && $0.failure(of: .promote) != nil },
-            { s, memory in
+            { s, _ in
                 let message = s.failure(of: .promote)?.message ?? ""
-                memory.failures[.promote] = nil
-                memory.abstainUntil = s.now + s.settings.ttl
-                memory.releasedLock = s.leader?.createRevision
                 return Outcome(
-                    .releaseLock(finalLSN: nil), reason: "the promotion failed (\(message)): giving the lock back")
+                    .begin(.demote(.immediate)), reason: "the promotion failed (\(message)): stopping the server")
             }),
         Rule(
             75, "promote.begin", .leading,

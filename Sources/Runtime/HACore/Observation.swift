@@ -83,17 +83,35 @@ public struct ServerObservation: Equatable, Sendable {
         public var canRewind: Bool
         /// standby.signal or recovery.signal is there: the next start is a standby.
         public var hasStandbySignal: Bool
+        /// The highest timeline that pg_wal has a history file of, and where it began; nil: none, or unreadable.
+        public var newestTimeline: TimelineOrigin?
+        /// A pg_rewind was begun here and has not ended well: the directory may be neither the old nor the new.
+        public var isHalfRewound: Bool
 
         public init(
             systemIdentifier: SystemIdentifier, timeline: Timeline, clusterState: String, checkpoint: LSN,
-            canRewind: Bool, hasStandbySignal: Bool
+            canRewind: Bool, hasStandbySignal: Bool, newestTimeline: TimelineOrigin? = nil,
+            isHalfRewound: Bool = false
         ) {
+            self.isHalfRewound = isHalfRewound
+            self.newestTimeline = newestTimeline
             self.systemIdentifier = systemIdentifier
             self.timeline = timeline
             self.clusterState = clusterState
             self.checkpoint = checkpoint
             self.canRewind = canRewind
             self.hasStandbySignal = hasStandbySignal
+        }
+    }
+
+    /// Where a timeline left the one before it.
+    public struct TimelineOrigin: Equatable, Sendable {
+        public var timeline: Timeline
+        public var start: LSN
+
+        public init(timeline: Timeline, start: LSN) {
+            self.timeline = timeline
+            self.start = start
         }
     }
 

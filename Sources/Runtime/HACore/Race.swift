@@ -75,12 +75,38 @@ extension Situation {
         if settings.checkTimeline, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
             return theirs > mine ? .ahead : .behind
         }
-        if answer.lsn > standby.lsn { return .ahead }
-        return answer.lsn == standby.lsn ? .equal : .behind
+        let theirs = shared(answer.lsn, on: answer.timeline)
+        let mine = shared(standby.lsn, on: standby.timeline)
+        if theirs > mine { return .ahead }
+        return theirs == mine ? .equal : .behind
     }
 
-    /// Bytes behind the leader's last published position.
-    var lag: ByteCount { (lastOptime ?? .zero).bytes(ahead: standby?.lsn ?? .zero) }
+    /// How much of a log counts: what lies past the point where the cluster's history left its timeline does not.
+    private func shared(_ lsn: LSN, on timeline: Timeline?) -> LSN {
+        guard let end = view?.history.last(where: { $0.timeline == timeline })?.lsn else { return lsn }
+        return min(lsn, end)
+    }
+
+    /// The last leader of a failsafe cluster asks the members of the `failsafe` key before it leads on without the
+    /// store. A member that had no key of its own then is not asked, and so must not take the lock (as in Patroni).
+    var isOutsideFailsafe: Bool {
+        guard settings.failsafeMode, let asked = view?.failsafe, !asked.isEmpty else { return false }
+        guard asked[me] == nil else { return false }
+        // A leader that leads on is in its own list: when all of them say that they are none, there is none.
+        return usableRound == nil || !asked.keys.allSatisfy { answer(of: $0).map { !$0.isPrimary } ?? false }
+    }
+
+    /// Bytes of the leader's last published position that are not here.
+    var lag: ByteCount {
+        (lastOptime ?? .zero).bytes(ahead: running.map { shared($0.lsn, on: $0.timeline) } ?? .zero)
+    }
+
+    /// This primary's timeline has ended elsewhere, and too much of what came after is not here.
+    var isLaggingPrimary: Bool {
+        guard let primary, view?.history.contains(where: { $0.timeline == primary.timeline }) ?? false
+        else { return false }
+        return lag > settings.maximumLagOnFailover
+    }
 
     var isBehindTimeline: Bool {
         guard settings.checkTimeline, let cluster = view?.timeline, let mine = running?.timeline else { return false }

@@ -6,6 +6,13 @@ import Timekeeping
 enum RaceRules {
     static let all: [Rule] = [
         Rule(
+            119, "race.not-in-failsafe", .race,
+            when: "nobody leads, failsafe mode is on, and this member is not in the list of those whom the last leader asks",
+            then: "stay out, for that leader may lead on without having asked us, until all in the list say that they "
+                + "do not lead",
+            { $0.isLeaderless && $0.iAmStandby && $0.isOutsideFailsafe },
+            { s, _ in again(s, "nobody leads; \(s.me) is not in the failsafe list, waiting for those who are") }),
+        Rule(
             120, "race.not-allowed", .race,
             when: "nobody leads and this member is tagged nofailover or has priority 0",
             then: "stay out, keeping the upstream",

@@ -155,10 +155,14 @@ extension Situation {
         if runningOperation == .promote { return true }
         return switch o.server.process {
         case .stopped: false
-        case .running(let running): !running.isInRecovery
+        case .running(let running): !running.isInRecovery || isArmed
         case .starting, .stopping, .unresponsive: !hasStandbySignal
         }
     }
+
+    /// The guard is armed for a promotion and disarmed by the server's end. So a standby under guard is one that was
+    /// told to promote, be it by an agent before us, and PostgreSQL may still carry that out.
+    private var isArmed: Bool { if case .armed = o.guardian { true } else { false } }
 
     /// The lock is ours and the server has been down longer than primary_start_timeout.
     var startIsOverdue: Bool { memory.leaderDownSince.map { now - $0 >= settings.primaryStartTimeout } ?? false }

@@ -5,10 +5,12 @@ enum Upkeep {
     static let all: [UpkeepRule] = [
         UpkeepRule(
             id: RuleID(1, "guard.arm"),
-            when: "we hold the lock, are not paused, and neither stop the server nor give the lock back",
+            when: "we hold the lock (or held it when the store was last seen), are not paused, and neither stop the "
+                + "server nor give the lock back",
             then: "let the guard hold the lease's deadline"
         ) { s, decided in
-            guard s.iHoldTheLock, !s.isPaused, !decided.contains(where: \.endsLeading), let deadline = s.leaseDeadline,
+            // A guard that was started anew while the store is out of reach must learn the deadline, too.
+            guard s.iHoldTheLock || (s.storeIsUnreachable && s.memory.leads), !s.isPaused, !decided.contains(where: \.endsLeading), let deadline = s.leaseDeadline,
                 s.o.guardian != .armed(deadline: deadline)
             else { return nil }
             return .armGuard(deadline)

@@ -26,6 +26,7 @@ extension LocalServer {
         }
         control = nil
         crashedAt = nil
+        try files.remove(rewindMarker)
         return CloneOutcome(movedAside: Dictionary(moved.map { ($0.from, $0.to) }) { first, _ in first })
     }
 

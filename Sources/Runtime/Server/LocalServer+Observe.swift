@@ -49,10 +49,22 @@ extension LocalServer {
                 .init(
                     systemIdentifier: data.systemIdentifier, timeline: data.timeline,
                     clusterState: data.clusterState, checkpoint: data.checkpoint,
-                    canRewind: data.hasChecksums || data.walLogHints, hasStandbySignal: hasStandbySignal))
+                    canRewind: data.hasChecksums || data.walLogHints, hasStandbySignal: hasStandbySignal,
+                    newestTimeline: newestTimeline, isHalfRewound: files.exists(rewindMarker)))
         } catch {
             return .unreadable("\(error)")
         }
+    }
+
+    /// From the newest history file in pg_wal: its last line names the timeline before and where that ended.
+    private var newestTimeline: ServerObservation.TimelineOrigin? {
+        let directory = "\(settings.dataDirectory)/pg_wal"
+        let names = ((try? files.names(in: directory)) ?? []).filter { $0.count == 16 && $0.hasSuffix(".history") }
+        guard let newest = names.max(), let number = UInt32(newest.prefix(8), radix: 16),
+            let text = try? readSmallText("\(directory)/\(newest)"),
+            let start = TimelineHistory(timeline: Timeline(number), parsing: text).entries.last?.end
+        else { return nil }
+        return .init(timeline: Timeline(number), start: start)
     }
 
     var hasStandbySignal: Bool {

@@ -38,15 +38,22 @@ extension LocalServer {
         if version >= 13, try await hasRestoreCommand(by: deadline) { arguments.append("--restore-target-wal") }
         if version >= 15, let file = settings.configFile { arguments += ["--config-file", file] }
         log.info("rewinding", metadata: ["source": "\(source.name)"])
+        // Outside the data directory, which pg_rewind makes the source's.
+        try files.makeDirectory(settings.stateDirectory)
+        try files.write("", to: rewindMarker)
         let output = try await runner.run(settings.program("pg_rewind"), arguments, by: deadline)
         guard output.isSuccess else {
             throw ServerError(.programFailed, "pg_rewind from \(source.name) failed: \(output.tail)")
         }
         // It has copied the source's files, our include file among them if that lies in the data directory.
         try prepare(.standby(source))
+        try files.remove(rewindMarker)
         if output.text.contains("no rewind required") { return .notNeeded }
         return .rewound(from: divergencePoint(in: output.text))
     }
+
+    /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
+    nonisolated var rewindMarker: String { "\(settings.stateDirectory)/\(settings.name).rewinding" }
 
     /// pg_rewind wants an orderly shutdown. A single-user server recovers and shuts down; archiving is switched off
     /// in a way that keeps what waits for the archive.

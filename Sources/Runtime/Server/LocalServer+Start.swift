@@ -9,7 +9,10 @@ extension LocalServer {
     /// The options the owner started it with are carried over.
     /// - Throws: `ServerError`: `wrongState` when it runs, `programFailed` with the end of its log when it gave up,
     ///   `deadline` when it has not finished by then (it goes on starting).
-    public func start(_ mode: StartMode, by deadline: BootInstant) async throws {
+    /// - Parameter spawned: called when the postmaster is there, before it accepts connections.
+    public func start(
+        _ mode: StartMode, by deadline: BootInstant, spawned: @Sendable () async -> Void = {}
+    ) async throws {
         if let running = adopt() {
             throw ServerError(.wrongState, "PostgreSQL runs already (\(running))")
         }
@@ -29,6 +32,7 @@ extension LocalServer {
         } catch {
             throw ServerError(.programFailed, "PostgreSQL did not start: \(error)\(logTail(from: logOffset))")
         }
+        await spawned()
         try await waitUntilReady(logOffset: logOffset, by: deadline)
     }
 

@@ -36,6 +36,8 @@ struct KeyCache: Sendable {
     mutating func apply(_ events: [WatchEvent]) {
         for event in events where event.keyValue.modRevision > revision {
             guard let name = paths.name(of: event.keyValue.key) else { continue }
+            // An own write is noted before its event comes; what is older than that must not take its place.
+            if let known = keys[name], known.modRevision > event.keyValue.modRevision { continue }
             keys[name] = event.kind == .put ? StoredValue(event.keyValue) : nil
         }
         revision = max(revision, events.map(\.keyValue.modRevision).max() ?? 0)

@@ -1,0 +1,167 @@
+import Cluster
+import PostgresModel
+
+/// The modelled store: one linearizable history of views, leases, and the ways in which a store fails its clients.
+/// All its servers together are one node here; a host that reaches none of them has its link to this node cut.
+final class ModelEtcd {
+    weak var world: World!
+    private(set) var view = ClusterView(revision: 1, initialize: World.identifier.description)
+    private(set) var leases: [Lease] = []
+    private var nextLease: Int64 = 1000
+    private var watchers: [Watcher] = []
+    /// No leader: nothing is answered, nothing is carried out, no lease ends.
+    private(set) var isAvailable = true
+    /// Requests take as long as this at most.
+    var slowest = Span.ms(3)
+    /// `status` as it stood when the lock was last lost; what a race may rely on.
+    private(set) var optimeAtLoss: LSN?
+
+    struct Lease {
+        var id: Int64
+        var ttl: Span
+        var ends: Span
+    }
+
+    struct Watcher {
+        var host: Int
+        var deliver: (ClusterView) -> Void
+    }
+
+    // MARK: Requests
+
+    enum Reply<Value> {
+        case ok(Value)
+        /// Certainly not carried out.
+        case refused
+        /// Sent, and no answer came.
+        case silent
+    }
+
+    /// A request of a host's agent: travels, is carried out (or not) and is answered (or not).
+    /// `reply` is called exactly once, at `timeout` at the latest.
+    func request<Value>(
+        from host: Host, timeout: Span, _ apply: @escaping (ModelEtcd) -> Value?,
+        _ reply: @escaping (Reply<Value>) -> Void
+    ) {
+        let world = world!
+        let call = Once()
+        let node = Network.Node.host(host.index)
+        var wasSent = false
+        func finish(_ result: Reply<Value>) {
+            guard call.take() else { return }
+            reply(result)
+        }
+        if !isAvailable, world.random.chance(500) {
+            // Connection refused or "no leader" from every server, again and again.
+            world.after(timeout) { finish(.refused) }
+            return
+        }
+        wasSent = world.network.isOpen(node, .etcd)
+        world.after(timeout) { finish(wasSent ? .silent : .refused) }
+        world.send(node, .etcd) { [self] in
+            let work = world.random.between(.ms(0.3), slowest)
+            world.after(work) { [self] in
+                guard isAvailable else { return }
+                expireLeases()
+                let value = apply(self)
+                world.send(.etcd, node) {
+                    if let value { finish(.ok(value)) } else { finish(.refused) }
+                }
+            }
+        }
+    }
+
+    // MARK: Keys
+
+    /// Changes the keys in one revision and tells the watchers.
+    func write(_ change: (inout ClusterView, Int64) -> Void) {
+        let before = view
+        let revision = view.revision + 1
+        change(&view, revision)
+        view.revision = revision
+        if before.leader?.name != view.leader?.name {
+            world.note("etcd: leader \(before.leader?.name ?? "-") -> \(view.leader?.name ?? "-")")
+            if before.leader != nil { optimeAtLoss = view.status.optime }
+        }
+        for watcher in watchers { push(view, to: watcher) }
+    }
+
+    func watch(from host: Int, _ deliver: @escaping (ClusterView) -> Void) {
+        watchers.removeAll { $0.host == host }
+        watchers.append(Watcher(host: host, deliver: deliver))
+    }
+
+    /// A stream: what the network holds back comes when it can.
+    private func push(_ view: ClusterView, to watcher: Watcher) {
+        let lag = world.random.between(.ms(0.2), world.options.watchLag)
+        world.after(lag) { [weak self] in self?.tryPush(view, to: watcher) }
+    }
+
+    private func tryPush(_ view: ClusterView, to watcher: Watcher) {
+        guard isAvailable, world.network.isOpen(.etcd, .host(watcher.host)) else {
+            world.after(.ms(250)) { [weak self] in self?.tryPush(view, to: watcher) }
+            return
+        }
+        watcher.deliver(view)
+    }
+
+    // MARK: Leases
+
+    func grant(ttl: Span) -> Int64 {
+        nextLease += 1
+        leases.append(Lease(id: nextLease, ttl: ttl, ends: world.now + ttl))
+        return nextLease
+    }
+
+    /// False: the lease is gone.
+    func keepAlive(_ id: Int64) -> Bool {
+        guard let index = leases.firstIndex(where: { $0.id == id }) else { return false }
+        leases[index].ends = world.now + leases[index].ttl
+        return true
+    }
+
+    func hasLease(_ id: Int64) -> Bool { leases.contains { $0.id == id } }
+
+    /// etcd looks twice a second; so a lease lasts up to half a second longer than its ttl, never shorter.
+    func beginExpiring() {
+        world.after(.ms(250)) { [weak self] in
+            self?.expireLeases(isTick: true)
+            self?.beginExpiring()
+        }
+    }
+
+    private func expireLeases(isTick: Bool = false) {
+        guard isAvailable, isTick else { return }
+        let ended = leases.filter { $0.ends <= world.now }.map(\.id)
+        guard !ended.isEmpty else { return }
+        leases.removeAll { ended.contains($0.id) }
+        for id in ended {
+            let hangs = view.leader?.lease == id || view.members.contains { $0.lease == id }
+            world.note("etcd: lease \(id) expired")
+            guard hangs else { continue }
+            write { view, _ in
+                if view.leader?.lease == id { view.leader = nil }
+                view.members.removeAll { $0.lease == id }
+            }
+        }
+    }
+
+    // MARK: Faults
+
+    func goDown() { isAvailable = false }
+
+    /// A new leader of etcd gives every lease its full ttl again.
+    func comeUp() {
+        isAvailable = true
+        for index in leases.indices { leases[index].ends = world.now + leases[index].ttl }
+    }
+}
+
+/// For replies that may come twice.
+final class Once {
+    private var isTaken = false
+    func take() -> Bool {
+        defer { isTaken = true }
+        return !isTaken
+    }
+}

@@ -1,0 +1,78 @@
+/// What varies from seed to seed ("swarm"): each run has some kinds of fault and not others, so that the rare
+/// combinations are not drowned by the common ones.
+struct Options: Sendable, CustomStringConvertible {
+    var members = 3
+    var ttl = Span.s(12)
+    var loopWait = Span.s(4)
+    var retryTimeout = Span.s(4)
+    var failsafe = true
+    var checkTimeline = false
+    var usePgRewind = true
+    var canRewind = true
+    var maximumLag: Int64 = 1 << 20
+    var priorities: [Int] = []
+    var nofailover: [Bool] = []
+    var watchLag = Span.ms(3)
+    var commitEvery = Span.ms(100)
+    var commitBytes: UInt64 = 2000
+    /// Bytes a standby receives in a tenth of a second.
+    var streamRate: UInt64 = 1 << 30
+    var slowReplay = false
+    var slowOperations = false
+    var faults: [Fault] = []
+    var faultEvery = Span.s(6)
+    var faultTime = Span.s(60)
+
+    static func random(_ seed: UInt64) -> Options {
+        var r = SplitMix(seed: seed ^ 0xA5A5_5A5A)
+        var options = Options()
+        options.members = r.pick([2, 3, 3, 3, 3, 4, 5])
+        let (ttl, loop, retry) = r.pick([(6.0, 2.0, 2.0), (12, 4, 4), (12, 4, 4), (12, 4, 4), (30, 10, 10)])
+        options.ttl = .s(ttl)
+        options.loopWait = .s(loop)
+        options.retryTimeout = .s(retry)
+        options.failsafe = r.chance(700)
+        options.checkTimeline = true
+        options.usePgRewind = !r.chance(150)
+        options.canRewind = !r.chance(150)
+        options.maximumLag = r.pick([1 << 20, 1 << 20, 10_000, 0])
+        options.priorities = (0..<options.members).map { _ in r.chance(150) ? 2 : 1 }
+        options.nofailover = (0..<options.members).map { $0 > 1 && r.chance(80) }
+        options.watchLag = r.pick([.ms(3), .ms(3), .ms(50), .s(1), .s(4)])
+        options.commitEvery = r.pick([.ms(50), .ms(100), .ms(300)])
+        options.commitBytes = r.pick([200, 2000, 100_000])
+        options.streamRate = r.pick([1 << 30, 1 << 30, 1 << 30, 100_000, 5_000])
+        options.slowReplay = r.chance(150)
+        options.slowOperations = r.chance(200)
+        options.faults = Fault.allCases.filter { _ in r.chance(350) }
+        options.faultEvery = r.pick([.s(2), .s(5), .s(10), .s(20)])
+        options.faultTime = .s(ttl * r.pick([3.0, 5, 8]))
+        return options
+    }
+
+    var description: String {
+        "\(members) members, ttl \(ttl.seconds), failsafe \(failsafe), check_timeline \(checkTimeline), "
+            + "rewind \(usePgRewind && canRewind), lag \(maximumLag), watch lag \(watchLag.seconds), "
+            + "commits \(commitBytes) each \(commitEvery.seconds), stream \(streamRate), "
+            + "faults each \(faultEvery.seconds) s: \(faults.map(\.rawValue).joined(separator: " "))"
+    }
+}
+
+enum Fault: String, CaseIterable, Sendable {
+    case agentKill, agentStop, powerOff, freeze, postmasterKill, diskHang, guardKill
+    case cutEtcd, cutPeers, cutHost, oneWay, loss, slowNetwork
+    case etcdOutage, etcdElection, etcdSlow
+    case switchover, failover, replayPause
+}
+
+/// Bugs on purpose, in the modelled agent, to prove that the simulator finds their like.
+enum Mutation: String, CaseIterable, Sendable {
+    /// Core and guard believe that the lease lasts an hour longer.
+    case ignoreDeadline
+    /// Whoever sees no leader takes part, however far behind.
+    case skipLagCheck
+    /// The lock is taken because the own view shows none, without the compare in the store.
+    case trustStaleView
+    /// A switchover gives the lock away first and stops the server then.
+    case releaseBeforeStop
+}

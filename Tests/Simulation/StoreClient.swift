@@ -1,0 +1,261 @@
+import Cluster
+import HACore
+import PostgresModel
+
+/// What became of a write, as `Store.WriteOutcome` says it, and `failed` for what it throws.
+enum Outcome {
+    case done(ClusterView), compareFailed(ClusterView), ambiguous, failed
+}
+
+enum Finding { case applied, ruledOut, open }
+
+/// The agent's `ClusterStore`: a view kept current by a watch, confirmed by reads, and writes that are looked up
+/// again when no answer came.
+final class ModelStore {
+    private unowned let agent: ModelAgent
+    private let world: World
+    private var cache = ClusterView()
+    /// Own writes whose events are still to come, on top of what the watch tells.
+    private var ownWrites: [(revision: Int64, change: (inout ClusterView, Int64) -> Void)] = []
+    private var confirmed: Span?
+    private var failingSince: Span?
+    private(set) var state = StoreObservation.unknown
+    private var retryTimeout: Span { world.options.retryTimeout }
+    private var loopWait: Span { world.options.loopWait }
+
+    init(_ agent: ModelAgent) {
+        self.agent = agent
+        world = agent.host.world
+    }
+
+    func start() {
+        refresh { [weak self] isRead in
+            guard let self else { return }
+            guard isRead else { return agent.after(.ms(500)) { [weak self] in self?.start() } }
+            follow()
+        }
+    }
+
+    private func follow() {
+        let agent = agent
+        world.etcd.watch(from: agent.host.index) { [weak self, weak agent] view in
+            agent?.run {
+                guard let self, view.revision > self.cache.revision else { return }
+                self.take(view)
+                self.confirm(self.world.now)
+            }
+        }
+        confirmWhenQuiet()
+    }
+
+    private func confirmWhenQuiet() {
+        let now = world.now
+        let wait = failingSince != nil ? .ms(500) : max((confirmed ?? now) + loopWait - now, .ms(100))
+        agent.after(wait) { [weak self] in
+            guard let self else { return }
+            guard failingSince != nil || world.now - (confirmed ?? world.now) >= loopWait else {
+                return confirmWhenQuiet()
+            }
+            refresh { [weak self] _ in self?.confirmWhenQuiet() }
+        }
+    }
+
+    func refresh(_ then: @escaping (Bool) -> Void) {
+        let asked = world.now
+        agent.ask(timeout: retryTimeout, { $0.view }) { [weak self] (reply: ModelEtcd.Reply<ClusterView>) in
+            guard let self else { return }
+            guard case .ok(let view) = reply else {
+                failed()
+                return then(false)
+            }
+            adopt(view, asked)
+            then(true)
+        }
+    }
+
+    private func adopt(_ view: ClusterView, _ asked: Span) {
+        if view.revision >= cache.revision { take(view) }
+        confirm(asked)
+    }
+
+    private func take(_ view: ClusterView) {
+        cache = view
+        ownWrites.removeAll { $0.revision <= view.revision }
+        for write in ownWrites { write.change(&cache, write.revision) }
+    }
+
+    private func confirm(_ moment: Span) {
+        failingSince = nil
+        confirmed = max(moment, confirmed ?? moment)
+        publish(.connected(cache, confirmed: agent.host.clock))
+    }
+
+    private func failed() {
+        let since = failingSince ?? world.now
+        failingSince = since
+        let last: ClusterView? = if case .unknown = state { nil } else { cache }
+        publish(.unreachable(since: agent.host.clock, last: last))
+    }
+
+    private func publish(_ new: StoreObservation) {
+        state = new
+        agent.after(.ms(0.05)) { [weak self] in
+            guard let self else { return }
+            agent.storeChanged(state)
+        }
+    }
+
+    // MARK: Writes
+
+    /// `apply` says whether its condition held.
+    func transaction(
+        _ apply: @escaping (ModelEtcd) -> Bool?, _ finding: @escaping (ClusterView) -> Finding,
+        _ then: @escaping (Outcome) -> Void
+    ) {
+        let asked = world.now
+        agent.ask(timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
+            guard let held = apply(etcd) else { return nil }
+            return (held, etcd.view)
+        }) { [weak self] (reply: ModelEtcd.Reply<(Bool, ClusterView)>) in
+            guard let self else { return }
+            switch reply {
+            case .ok((let held, let view)):
+                adopt(view, asked)
+                then(held ? .done(cache) : .compareFailed(cache))
+            case .refused: then(.failed)
+            case .silent: settle(finding, then)
+            }
+        }
+    }
+
+    private func settle(_ finding: @escaping (ClusterView) -> Finding, _ then: @escaping (Outcome) -> Void) {
+        refresh { [weak self] isRead in
+            guard let self, isRead else { return then(.ambiguous) }
+            switch finding(cache) {
+            case .applied: then(.done(cache))
+            case .ruledOut: then(.compareFailed(cache))
+            case .open: then(.ambiguous)
+            }
+        }
+    }
+
+    /// A write without a condition; not sent when the view has it already.
+    func put(
+        isSame: (ClusterView) -> Bool, lease: Int64 = 0, _ change: @escaping (inout ClusterView, Int64) -> Void,
+        _ then: @escaping () -> Void
+    ) {
+        if case .connected = state, isSame(cache) { return then() }
+        agent.ask(timeout: retryTimeout, { etcd -> Int64? in
+            guard lease == 0 || etcd.hasLease(lease) else { return nil }
+            etcd.write(change)
+            return etcd.view.revision
+        }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
+            guard let self else { return }
+            switch reply {
+            case .ok(let revision):
+                let known = cache.revision
+                if known < revision {
+                    change(&cache, revision)
+                    cache.revision = known
+                    ownWrites.append((revision, change))
+                }
+                if case .connected = state { confirm(world.now) }
+                then()
+            case .refused: then()
+            case .silent: refresh { _ in then() }
+            }
+        }
+    }
+}
+
+extension ModelStore {
+    func acquireLock(lease: Int64, _ then: @escaping (Outcome) -> Void) {
+        let me = agent.host.name
+        let trustsItsView = world.mutation == .trustStaleView
+        transaction({ etcd in
+            guard etcd.view.leader == nil || trustsItsView else { return false }
+            guard etcd.hasLease(lease) else { return nil }
+            etcd.write { $0.leader = LeaderKey(name: me, lease: lease, createRevision: $1, modRevision: $1) }
+            return true
+        }, finding(lease), then)
+    }
+
+    func reattachLock(lease: Int64, _ then: @escaping (Outcome) -> Void) {
+        let me = agent.host.name
+        transaction({ etcd in
+            guard etcd.view.leader == nil || etcd.view.leader?.name == me else { return false }
+            guard etcd.hasLease(lease) else { return nil }
+            etcd.write { view, revision in
+                let created = view.leader?.createRevision ?? revision
+                view.leader = LeaderKey(name: me, lease: lease, createRevision: created, modRevision: revision)
+            }
+            return true
+        }, finding(lease), then)
+    }
+
+    private func finding(_ lease: Int64) -> (ClusterView) -> Finding {
+        let me = agent.host.name
+        return { view in
+            guard let leader = view.leader else { return .open }
+            if leader.name != me { return .ruledOut }
+            return leader.lease == lease ? .applied : .open
+        }
+    }
+
+    func releaseLock(finalLSN: LSN?, _ then: @escaping () -> Void) {
+        let me = agent.host.name
+        let delete = { [weak self] in
+            guard let self else { return }
+            transaction({ etcd in
+                guard etcd.view.leader?.name == me else { return false }
+                etcd.write { view, _ in view.leader = nil }
+                return true
+            }, { $0.leader?.name == me ? .open : .applied }, { _ in then() })
+        }
+        guard let finalLSN else { return delete() }
+        writeStatus(finalLSN, delete)
+    }
+
+    func writeStatus(_ position: LSN, _ then: @escaping () -> Void) {
+        let postgres = agent.host.postgres
+        let branch = postgres.log.branch
+        put(isSame: { $0.status.optime == position }, { view, _ in
+            view.status.optime = position
+            branch.published = max(branch.published, position.rawValue)
+        }, then)
+    }
+
+    func writeHistory(_ entries: [HistoryEntry], _ then: @escaping () -> Void) {
+        put(isSame: { $0.history == entries }, { view, _ in view.history = entries }, then)
+    }
+
+    func shows(failsafe members: [String: String]) -> Bool { cache.failsafe == members }
+
+    func writeFailsafe(_ members: [String: String], _ then: @escaping () -> Void) {
+        put(isSame: { $0.failsafe == members }, { view, _ in view.failsafe = members }, then)
+    }
+
+    func touchMember(_ member: Member, lease: Int64, _ then: @escaping () -> Void) {
+        var member = member
+        member.lease = lease
+        let same = { (view: ClusterView) in view.member(member.name) == member }
+        put(isSame: same, lease: lease, { view, _ in
+            if let index = view.members.firstIndex(where: { $0.name == member.name }) {
+                view.members[index] = member
+            } else {
+                view.members.append(member)
+                view.members.sort { $0.name < $1.name }
+            }
+        }, then)
+    }
+
+    func clearFailover(_ then: @escaping () -> Void) {
+        guard let wish = cache.failover, !wish.isEmpty else { return then() }
+        let expected = wish.modRevision
+        transaction({ etcd in
+            guard etcd.view.failover?.modRevision == expected else { return false }
+            etcd.write { $0.failover = FailoverKey(modRevision: $1) }
+            return true
+        }, { $0.failover?.isEmpty == true ? .applied : .open }, { _ in then() })
+    }
+}
