@@ -14,7 +14,7 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Read hosts, servers and store, and say what stands in the way. Changes nothing.",
         discussion: """
             Exit code 1 when a check fails, 0 otherwise.
-            Example: pgadopt check inventory.yaml --waive host.memory
+            Example: pgadopt check inventory.yaml --waive hosts.same-memory
             """)
 
     @OptionGroup var inventory: InventoryArgument

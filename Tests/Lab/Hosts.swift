@@ -43,7 +43,7 @@ struct Hosts {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
         return (
-            ["\(root)/.build/release/pgadopt"] + arguments,
+            ["\(root)/.build-programs/release/pgadopt"] + arguments,
             ["PGADOPT_BUNDLE": "\(root)/dist/pgadopt-bundle-\(architecture).tar.gz"])
     }
 

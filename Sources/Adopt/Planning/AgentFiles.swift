@@ -82,11 +82,13 @@ extension PlanContext {
         return files
     }
 
+    /// ExecStop tells a shutdown of the host (stop PostgreSQL, hand the lock over) from a restart of the agent
+    /// (disturb nobody): the agent's own user cannot ask systemd once D-Bus has been stopped.
     /// KillMode=process: PostgreSQL outlives the agent. After=etcd.service: on a host that runs the store too,
     /// the agent can give its lease back before the store goes down. The OOM setting protects agent and guard;
     /// PostgreSQL's backends go back to 0 by PG_OOM_ADJUST_FILE.
     static let unitTemplate = """
-        # Written by pgadopt; one instance a cluster. pgadopt release removes it.
+        # Written by pgadopt; one instance a cluster. It stays as it is until adoption is taken back.
         [Unit]
         Description=pgadopt agent of PostgreSQL cluster %i
         After=network-online.target time-sync.target etcd.service
@@ -99,6 +101,8 @@ extension PlanContext {
         User=postgres
         ExecStart=/usr/lib/pgadopt/bin/pgadopt-agent /etc/pgadopt/%i.yml
         ExecReload=/bin/kill -HUP $MAINPID
+        # Only root can ask systemd while the host goes down; the agent finds the answer in this file.
+        ExecStop=+/bin/sh -c 'if [ "$(systemctl is-system-running)" = stopping ]; then touch /run/pgadopt/%i/host-stops; fi'
         KillMode=process
         Restart=always
         RestartSec=100ms

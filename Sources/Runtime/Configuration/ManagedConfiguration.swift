@@ -50,7 +50,7 @@ public struct ManagedConfiguration: Hashable, Sendable {
     private var header: String {
         """
         # Written by pgadopt-agent for \(scope.commentSafe), member \(member.commentSafe). Changes made here are lost.
-        # Settings of the whole cluster: pgadopt edit-config. Settings of this server alone: the agent's configuration.
+        # Settings of this server: the agent's configuration file, section postgresql.parameters.
 
         """
     }

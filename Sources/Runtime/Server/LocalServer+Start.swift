@@ -26,7 +26,7 @@ extension LocalServer {
             arguments: ["-D", settings.dataDirectory] + settings.configArguments + options,
             environment: runner.environment, workingDirectory: settings.dataDirectory, logFile: settings.logFile,
             user: settings.user)
-        log.info("starting PostgreSQL", metadata: ["mode": "\(mode)"])
+        log.info("starting PostgreSQL", metadata: ["as": "\(mode.words)"])
         do {
             watch(try ProcessHandle(process.start()))
         } catch {
@@ -129,5 +129,15 @@ extension LocalServer {
         guard let bytes = try? readSmallFile(settings.logFile, limit: 1 << 26), bytes.count > offset else { return "" }
         let lines = String(decoding: bytes[offset...], as: UTF8.self).split(separator: "\n").suffix(3)
         return lines.isEmpty ? "" : "; it said: \(lines.joined(separator: "; "))"
+    }
+}
+
+extension StartMode {
+    /// For the log.
+    fileprivate var words: String {
+        switch self {
+        case .primary: "primary"
+        case .standby(let upstream): "standby of \(upstream?.name ?? "its present upstream")"
+        }
     }
 }

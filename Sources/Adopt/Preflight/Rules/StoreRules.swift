@@ -32,7 +32,7 @@ let storeRules: [Rule] = [
         let endpoints = picture.facts.store.endpoints
         guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
             let reason = endpoints.compactMap(\.error).first ?? "no answer"
-            return [.fail(nil, "no endpoint could be read: \(reason.oneLine)", remedy: "Start etcd, or correct dcs.endpoints.", .human)]
+            return [.fail(nil, "no endpoint could be read: \(reason.oneLine)", remedy: "Start etcd, or correct store.endpoints in the inventory.", .human)]
         }
         let silent = endpoints.filter { $0.error != nil }
         return silent.isEmpty
