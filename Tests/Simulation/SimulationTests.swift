@@ -34,7 +34,8 @@ import Testing
         var tried: UInt64 = 0
         while tried < 1000 {
             let seeds = tried + 1..<tried + 21
-            if let found = await Self.run(seeds, { Simulation(seed: $0, mutation: mutation) }).first { 
+            if let found = await Self.run(seeds, { Simulation(seed: $0, mutation: mutation) }).first {
+                #expect(Simulation(seed: found.seed).run().violation == nil, "the seed fails without the planted bug, too")
                 return print("\(mutation.rawValue): found by seed \(found.seed): \(found.violation?.description ?? "")")
             }
             tried += 20

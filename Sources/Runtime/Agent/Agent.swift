@@ -97,6 +97,8 @@ public actor Agent {
         state.guardian = .absent
         log.error("the lease guard is gone; starting another")
         await ensureGuard()
+        // At once: the loop may be waiting for the store.
+        if state.memory.leads { await armGuardForLease() }
         bell.ring()
     }
 

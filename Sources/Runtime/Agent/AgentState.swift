@@ -18,6 +18,8 @@ struct AgentState {
     var decision: Decision?
     /// A promotion whose first checkpoint is not done: pg_rewind against us must wait for it.
     var checkpointAfterPromotePending = false
+    /// A promotion whose history is not known to be in the store: others tell timelines of one number apart by it.
+    var historyPending = false
 
     /// The store's last view, however old.
     var view: ClusterView? {

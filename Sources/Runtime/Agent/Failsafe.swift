@@ -13,6 +13,9 @@ struct FailsafeState {
     var leadUntil: BootInstant?
     /// As leader: a round is under way.
     var isAsking = false
+    /// As leader: members of lists that were sent to the store and not confirmed. One of them may be in force, and
+    /// whoever is in it takes part in a race unless it is asked.
+    var sent: [String: String] = [:]
     /// As member: the leader we accepted, and until when.
     var accepted: (leader: String, until: BootInstant)?
 }
@@ -40,7 +43,7 @@ extension Agent {
             let members = state.view?.failsafe, members[me] != nil
         else { return }
         state.failsafe.isAsking = true
-        let others = members.filter { $0.key != me }
+        let others = members.merging(state.failsafe.sent) { $1 }.filter { $0.key != me }
         let sent = clock.now
         let body = failsafeBody()
         let client = parts.peers.client

@@ -41,13 +41,21 @@ extension Agent {
     private func carryOut(_ operation: Operation) async throws {
         let server = parts.server
         switch operation {
-        case .start(let mode): try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout)
+        case .start(let mode):
+            // Under guard before its first write: an agent that hangs from here on must not leave it alone.
+            try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout) {
+                if mode == .primary { await self.armGuardForLease() }
+            }
         case .stop(let mode): try await stop(mode)
         case .promote: try await promote()
         case .demote(let mode): try await demote(mode)
         case .rewind(let upstream): try await rewind(from: upstream)
         case .clone(let upstream): try await clone(from: upstream)
         }
+    }
+
+    func armGuardForLease() async {
+        if case .held(_, let deadline) = effectiveLease { await perform(.armGuard(deadline)) }
     }
 
     private func stop(_ mode: StopMode) async throws {
@@ -88,6 +96,7 @@ extension Agent {
         if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
         try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
+        state.historyPending = true
         bell.ring()
         state.server = await parts.server.observe()
         await keepHistory()
@@ -141,7 +150,7 @@ extension Agent {
     }
 
     /// The server's own timeline history, with names and times kept from the store where they match.
-    private func writeHistory() async throws {
+    func writeHistory() async throws {
         let switches = try await parts.server.ownHistory()
         let known = state.view?.history ?? []
         let entries = switches.enumerated().map { index, point in
@@ -152,7 +161,7 @@ extension Agent {
                 timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
                 newLeader: old?.newLeader ?? (isLast ? me : nil))
         }
-        _ = try await parts.store.writeHistory(entries)
+        if case .done = try await parts.store.writeHistory(entries) { state.historyPending = false }
     }
 
     // MARK: Leaving

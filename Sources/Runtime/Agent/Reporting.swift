@@ -18,6 +18,9 @@ extension Agent {
         await touchMember()
         if state.holdsLock(as: me), case .running(let server) = state.server.process, !server.isInRecovery {
             await publishStatus(server, details)
+            if state.historyPending {
+                await attempt("writing the history of timelines") { try await self.writeHistory() }
+            }
             await keepHistory()
         }
     }
@@ -37,7 +40,10 @@ extension Agent {
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
         let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
         if failsafe != state.view?.failsafe {
-            await attempt("writing failsafe") { _ = try await self.parts.store.writeFailsafe(failsafe) }
+            state.failsafe.sent.merge(failsafe) { $1 }
+            await attempt("writing failsafe") {
+                if case .done = try await self.parts.store.writeFailsafe(failsafe) { self.state.failsafe.sent = [:] }
+            }
         }
     }
 
