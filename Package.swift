@@ -108,6 +108,7 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        tests("Agent", ["Agent", "HACore", "JSON", "PostgresModel", "Timekeeping"]),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),

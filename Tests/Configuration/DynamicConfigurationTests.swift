@@ -15,7 +15,7 @@ import Testing
         #expect(settings.maximumLagOnSyncnode == nil && settings.maxTimelinesHistory == 0)
         #expect(settings.primaryStartTimeout == .seconds(300) && settings.primaryStopTimeout == .zero)
         #expect(settings.synchronousMode == .off && settings.synchronousNodeCount == 1)
-        #expect(settings.failsafeMode && !settings.checkTimeline && !settings.pause)
+        #expect(settings.failsafeMode && settings.checkTimeline && !settings.pause)
         #expect(settings.memberSlotsTTL == .seconds(1800) && settings.postgresql.useSlots)
         #expect(warnings(nil) == [] && warnings([:]) == [])
     }

@@ -174,6 +174,7 @@ extension Agent {
     /// Before the first decision: the guard runs, and a server that runs already is taken on.
     func prepare() async {
         await parts.lease.allowRenewal(until: clock.now)
+        recallFailsafePromise()
         await ensureGuard()
         state.server = await parts.server.observe()
     }

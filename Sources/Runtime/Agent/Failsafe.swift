@@ -108,6 +108,15 @@ extension Agent {
     /// What a lease's deadline stays short of its ttl: a tenth of it, 0.5 s to 2 s, as the lease keeper has it.
     private var leaseMargin: Duration { min(max(dynamic.ttl / 10, .milliseconds(500)), .seconds(2)) }
 
+    private var failsafeFile: String { configuration.stateDirectory + "/failsafe" }
+
+    /// What the agent before us promised still holds.
+    func recallFailsafePromise() {
+        guard let promise = FailsafePromise(readFrom: failsafeFile, now: clock.now, ttl: dynamic.ttl) else { return }
+        log.notice("an agent before this one accepted \(promise.leader) as the leader; its promise is kept")
+        state.failsafe.accepted = (promise.leader, promise.until)
+    }
+
     /// A leader without a store asks us.
     func acceptFailsafe(leader: String, apiURL: String) -> APIResponse {
         guard dynamic.failsafeMode else { return .text("Failsafe mode is disabled", status: 502) }
@@ -117,7 +126,14 @@ extension Agent {
         if let view = state.view, let known = view.leader?.name, known != leader, case .connected = state.store {
             return .text("\(known) leads", status: 500)
         }
-        state.failsafe.accepted = (leader, clock.now + dynamic.ttl)
+        let promise = FailsafePromise(leader: leader, until: clock.now + dynamic.ttl)
+        do {
+            // On disk before the answer: an agent that restarts must keep the promise of the one before it.
+            try promise.write(to: failsafeFile)
+        } catch {
+            return .text("the promise cannot be kept: \(error)", status: 500)
+        }
+        state.failsafe.accepted = (promise.leader, promise.until)
         var answer = APIResponse.text("Accepted", status: 200)
         if case .running(let server) = state.server.process { answer.headers["lsn"] = String(server.lsn.rawValue) }
         return answer

@@ -53,7 +53,8 @@ public struct DynamicConfiguration: Hashable, Sendable {
     public var synchronousNodeCount = 1
     /// On unless said otherwise, unlike Patroni: an outage of etcd alone demotes nobody.
     public var failsafeMode = true
-    public var checkTimeline = false
+    /// On unless said otherwise, unlike Patroni: with it off, two members can end on two timelines of one number.
+    public var checkTimeline = true
     public var pause = false
     /// Permanent slots: name to their description.
     public var slots = JSONObject()
@@ -104,7 +105,8 @@ extension DynamicConfiguration {
         if synchronousNodeCount != 1 { object["synchronous_node_count"] = .int(Int64(synchronousNodeCount)) }
         // Always said: Patroni members of the cluster have the opposite default.
         object["failsafe_mode"] = .bool(failsafeMode)
-        if checkTimeline { object["check_timeline"] = true }
+        // Said as well: the default is not Patroni's.
+        object["check_timeline"] = .bool(checkTimeline)
         if pause { object["pause"] = true }
         if !slots.isEmpty { object["slots"] = .object(slots) }
         if !ignoreSlots.isEmpty { object["ignore_slots"] = .array(ignoreSlots.map(\.json)) }

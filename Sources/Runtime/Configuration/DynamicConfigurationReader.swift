@@ -62,7 +62,7 @@ private struct SettingsReader {
         result.synchronousModeStrict = bool("synchronous_mode_strict") ?? false
         result.synchronousNodeCount = integer("synchronous_node_count", 1, least: 1)
         result.failsafeMode = bool("failsafe_mode") ?? result.failsafeMode
-        result.checkTimeline = bool("check_timeline") ?? false
+        result.checkTimeline = bool("check_timeline") ?? true
         result.pause = bool("pause") ?? false
         result.slots = slots()
         result.ignoreSlots = ignoreSlots()
