@@ -99,7 +99,9 @@ import Testing
 
     @Test func whatIsWrittenIsReadBackTheSame() {
         var settings = DynamicConfiguration(rto: .normal)
-        #expect(settings.json == ["rto": "normal", "maximum_lag_on_failover": 1_048_576, "failsafe_mode": true])
+        #expect(settings.json == [
+            "rto": "normal", "maximum_lag_on_failover": 1_048_576, "failsafe_mode": true, "check_timeline": true,
+        ])
         #expect(read(settings.json) == settings)
         settings.ttl = .seconds(40)
         settings.primaryStopTimeout = .milliseconds(1500)
@@ -109,7 +111,7 @@ import Testing
         settings.synchronousModeStrict = true
         settings.synchronousNodeCount = 2
         settings.failsafeMode = false
-        settings.checkTimeline = true
+        settings.checkTimeline = false
         settings.pause = true
         settings.slots = ["a": [:]]
         settings.ignoreSlots = [.init(name: "x", type: "logical", database: "d", plugin: "p")]
@@ -127,6 +129,7 @@ import Testing
 
     @Test func withoutAClassTheTimesAreWrittenAsPatroniDoes() {
         #expect(DynamicConfiguration().json.text
-            == #"{"ttl":30,"loop_wait":10,"retry_timeout":10,"maximum_lag_on_failover":1048576,"failsafe_mode":true}"#)
+            == #"{"ttl":30,"loop_wait":10,"retry_timeout":10,"maximum_lag_on_failover":1048576,"failsafe_mode":true,"#
+            + #""check_timeline":true}"#)
     }
 }

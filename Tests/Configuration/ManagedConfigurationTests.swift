@@ -8,7 +8,7 @@ import Testing
         ).render()
         #expect(text == """
             # Written by pgadopt-agent for orders, member h1. Changes made here are lost.
-            # Settings of the whole cluster: pgadopt edit-config. Settings of this server alone: the agent's configuration.
+            # Settings of this server: the agent's configuration file, section postgresql.parameters.
             Archive_Mode = 'on'
             auto_explain.log = 'x'
             work_mem = '64MB'

@@ -52,7 +52,7 @@ import YAML
         #expect(text == """
             # The configuration of pgadopt-agent on this host, written by 'pgadopt apply'.
             # The format is Patroni's; the section 'pgadopt' is our own. Settings of the whole cluster are not here but
-            # in the store: 'pgadopt show-config', 'pgadopt edit-config'. After a change: 'pgadopt reload'.
+            # in the store: GET and PATCH /config of any agent's API. After a change of this file: restart the agent.
             scope: s
             name: "n"
             namespace: service

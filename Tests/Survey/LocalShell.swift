@@ -67,7 +67,8 @@ struct LocalShell: RemoteShell {
         init() throws {
             var ends: [Int32] = [0, 0]
             // Close-on-exec: a child that inherited the other end of its own input would never see its end.
-            guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failed(message: "pipe: \(errno)") }
+            guard pipe(&ends) == 0 else { throw Failed(message: "pipe: \(errno)") }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             (read, write) = (ends[0], ends[1])
         }
     }

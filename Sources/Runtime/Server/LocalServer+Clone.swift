@@ -31,10 +31,9 @@ extension LocalServer {
     }
 
     private func moveAside(_ layout: DirectoryLayout, into moved: inout [(from: String, to: String)]) throws {
-        let suffix = ".pgadopt-\(settings.timestamp())"
+        let suffix = freeSuffix(for: layout.directories)
         for path in layout.directories {
             let aside = path + suffix
-            if files.exists(aside) { throw ServerError(.files, "\(aside) is there already; try again in a second") }
             do {
                 try files.move(path, to: aside)
             } catch {
@@ -45,6 +44,18 @@ extension LocalServer {
             }
             moved.append((path, aside))
         }
+    }
+
+    /// The time, and a number when two copies meet within a second: nothing that was moved aside is overwritten.
+    private func freeSuffix(for paths: [String]) -> String {
+        let stamp = ".pgadopt-\(settings.timestamp())"
+        var suffix = stamp
+        var number = 1
+        while paths.contains(where: { files.exists($0 + suffix) }) {
+            number += 1
+            suffix = "\(stamp)-\(number)"
+        }
+        return suffix
     }
 
     /// Puts the former directories back where pg_basebackup has left nothing or its own unfinished copy.
