@@ -14,6 +14,9 @@ def text(lab: Lab) -> str:
 clusters:
   main:
     rto: normal
+    # The three hosts share one disk: two copies at full speed would make the primary's commits wait.
+    replicas:
+      max_rate: 40MB
     store:
       endpoints: [{endpoints}]
     ssh:

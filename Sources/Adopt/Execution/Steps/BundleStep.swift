@@ -42,7 +42,8 @@ struct BundleStep: Step {
             fi
             test -x "$n/bin/pgadopt-agent"
             printf '%s\\n' \(change.digest) > "$n/bundle.sha256"
-            sync
+            # Our files only: a sync of everything would make the server's own writes wait.
+            find "$n" -type f -exec sync {} + 2>/dev/null || sync
             if [ -d "$d" ]; then mv -T -- "$d" "$d.old.$$"; fi
             mv -T -- "$n" "$d"
             rm -rf -- "$d.old.$$"
