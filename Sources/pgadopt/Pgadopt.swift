@@ -34,18 +34,37 @@ struct Pgadopt: AsyncParsableCommand {
             }
         } catch let code as ExitCode {
             Glibc.exit(code.rawValue)
+        } catch let error as ValidationError {
+            fail(error.message)
         } catch {
-            let text = fullMessage(for: error)
             // Help and version are no errors; everything else is exit code 1, so that scripts need to know one.
             if exitCode(for: error) == .success {
-                print(text)
+                print(fullMessage(for: error))
                 Glibc.exit(0)
             }
-            Terminal.complain(text.hasPrefix("Error: ") ? String(text.dropFirst("Error: ".count)) : text)
-            Glibc.exit(1)
+            fail(Self.words(for: error))
         }
+    }
+
+    private static func fail(_ message: String) -> Never {
+        Terminal.complain(message)
+        Glibc.exit(1)
+    }
+
+    /// What is wrong, without the usage lines around it; of a command line that cannot be read also where to look.
+    private static func words(for error: any Error) -> String {
+        let text = message(for: error)
+        let full = fullMessage(for: error)
+        guard let usage = full.split(separator: "\n").first(where: { $0.hasPrefix("Usage: ") }) else { return text }
+        let command = usage.dropFirst("Usage: ".count).split(separator: " ")
+            .prefix { !$0.hasPrefix("<") && !$0.hasPrefix("[") && !$0.hasPrefix("-") }
+        return "\(text.trimmingPeriod). See: \(command.joined(separator: " ")) --help"
     }
 }
 
 /// The version the tool and the agent report.
 let toolVersion = "0.1.0"
+
+extension String {
+    fileprivate var trimmingPeriod: Substring { hasSuffix(".") ? dropLast() : self[...] }
+}
