@@ -78,6 +78,12 @@ extension LabSuite {
             try await whole()
             // `|| true`: writing until the disk is full is an error to dd.
             try await hosts.shell(old, "dd if=/dev/zero of=/var/lib/postgresql/15/main/pg_wal/filler bs=1M 2>/dev/null || true")
+            // Segments that were kept for reuse are used up first.
+            try await hosts.shell(old, """
+                for i in $(seq 40); do
+                  timeout 2 runuser -u postgres -- psql -X -c 'select pg_switch_wal()' bench >/dev/null 2>&1 || break
+                done
+                """)
             try await hosts.awaitLeader(otherThan: old, within: .seconds(90))
             try await load.awaitProgress()
             try await hosts.shell(old, "rm -f /var/lib/postgresql/15/main/pg_wal/filler")

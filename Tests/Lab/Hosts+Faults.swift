@@ -7,13 +7,16 @@ extension Hosts {
     /// Drops packets inside `host`. `rules`: nftables statements for packets that come in and go out.
     func filter(_ host: String, in incoming: String = "", out outgoing: String = "") async throws {
         let rules = { (hook: String, rule: String) in
-            rule.isEmpty ? "" : "chain \(hook) { type filter hook \(hook) priority 0; \(rule) drop; }"
+            rule.isEmpty ? "" : "chain \(hook) {\ntype filter hook \(hook) priority 0\n\(rule) drop\n}"
         }
         try await shell(host, """
             nft -f - <<'END'
             table inet fault
             delete table inet fault
-            table inet fault { \(rules("input", incoming)) \(rules("output", outgoing)) }
+            table inet fault {
+            \(rules("input", incoming))
+            \(rules("output", outgoing))
+            }
             END
             """)
     }
