@@ -214,14 +214,47 @@ struct RuleTests {
         #expect(Set(names).count == names.count)
     }
 
-    @Test func `a waiver turns one failure of one host into a warning`() {
+    @Test func `a waiver turns one failure of one host into a warning, which records it`() throws {
         var sample = Sample()
         sample.system(1) { $0.architecture = "aarch64" }
         sample.system(2) { $0.architecture = "aarch64" }
-        let findings = evaluate(sample.facts, sample.spec, waivers: ["os.arch@a"]).filter { $0.name == "os.arch" }
+        let findings = evaluate(sample.facts, sample.spec, waivers: [try Waiver(parsing: "os.arch@a")]).filter { $0.name == "os.arch" }
         #expect(findings.map(\.host) == ["b", "a"])
         #expect(findings.map(\.verdict) == [.fail, .warn])
-        #expect(findings.map(\.isWaived) == [false, true])
+        #expect(findings.map(\.waiver) == [nil, Waiver(rule: "os.arch", host: "a")])
+        #expect(exitCode(of: findings) == 1)
+        #expect(exitCode(of: Array(findings.dropFirst())) == 2)
+    }
+
+    @Test func `a waiver, a selection and a question with a wrong name are refused with the right one`() {
+        #expect(throws: PreflightError(code: .unknownRule, message: "there is no check named 'wal.leve'; did you mean wal.level? docs/checks.md lists all")) {
+            try Waiver(parsing: "wal.leve@a")
+        }
+        #expect(throws: PreflightError(code: .unknownHost, message: "'z' is no host of this cluster; its hosts are a, b")) {
+            try Waiver(parsing: "wal.level@z", hosts: ["a", "b"])
+        }
+        #expect(throws: PreflightError.self) { try RuleSelection(parsing: ["wal.level", "wa"]) }
+        #expect(throws: PreflightError.self) { try explain("") }
+    }
+
+    @Test func `a selection runs what it names, by name or by the begin of names`() throws {
+        let sample = Sample()
+        func run(_ patterns: [String]) throws -> Set<String> {
+            Set(evaluate(sample.facts, sample.spec, selection: try RuleSelection(parsing: patterns)).map(\.name))
+        }
+        #expect(try run(["wal.level"]) == ["wal.level"])
+        #expect(try run(["ssh", "wal.level"]) == ["ssh.reach", "ssh.hostkey", "ssh.auth", "ssh.shell", "ssh.sudo", "wal.level"])
+        #expect(try run(["ssh.*"]).count == 5)
+        #expect(try run([]) == Set(evaluate(sample.facts, sample.spec).map(\.name)))
+    }
+
+    @Test func `every check can be explained`() throws {
+        for rule in allRules {
+            let told = try explain(rule.name)
+            #expect(!told.fails.isEmpty || !told.warns.isEmpty, "\(rule.name)")
+            #expect(!told.title.isEmpty && !told.why.isEmpty && !told.remedy.isEmpty)
+        }
+        #expect(try explain("wal.level").text.contains("(at a restart of PostgreSQL)"))
     }
 
     @Test func `the worst come first, then hosts in the order of the inventory`() {

@@ -5,7 +5,9 @@ import PostgresModel
 let storageRules: [Rule] = [
     Rule(
         "space.target", "there is room for the copy",
-        why: "A base backup that fills the disk dies near its end, and takes the WAL kept for it along."
+        fails: "not that much, or unknown",
+        why: "A base backup that fills the disk dies near its end, and takes the WAL kept for it along.",
+        remedy: "More space, or another `data_directory`.", .human
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
@@ -26,7 +28,10 @@ let storageRules: [Rule] = [
     targetDirectory,
     Rule(
         "tablespaces.paths", "tablespaces have their places on replicas",
-        why: "A base backup writes every tablespace to the path it has on the primary, and stops where that is not empty."
+        fails: "not empty, too small (a fifth more than the data), or unknown",
+        warns: "the path does not exist",
+        why: "A base backup writes every tablespace to the path it has on the primary, and stops where that is not empty.",
+        remedy: "Empty it; mount a disk.", .human
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
@@ -55,7 +60,9 @@ let storageRules: [Rule] = [
     },
     Rule(
         "slots.foreign", "slots of others keep no heap of WAL",
-        why: "A slot nobody reads keeps WAL until the disk is full; pgadopt never drops a slot that is not its own."
+        warns: "an inactive one keeps more than 1 GiB; or logical ones before version 17",
+        why: "A slot nobody reads keeps WAL until the disk is full; pgadopt never drops a slot that is not its own.",
+        remedy: "Find the owner; pgadopt drops none of them.", .human
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL else { return [] }
         let own = Set(picture.members.map { slotName(forMember: $0.name) })
@@ -77,9 +84,12 @@ let storageRules: [Rule] = [
 ]
 
 private let targetDirectory = Rule(
-    "target.directory", "the data directory of a replica is free",
-    why: "Nothing of the owner's is lost: data that is already there is not overwritten."
-) { picture in
+        "target.directory", "the data directory of a replica is free",
+        fails: "it holds other files, another cluster, a running server without an agent, or cannot be read",
+        warns: "it holds an old copy of this cluster",
+        why: "Nothing of the owner's is lost: data that is already there is not overwritten.",
+        remedy: "Move what is there, or choose another directory.", .human
+    ) { picture in
     picture.replicas.map { host in
         guard let target = host.facts.target else {
             return .fail(host.name, "the data directory is not known", remedy: "Name data_directory in the inventory.", .human)

@@ -6,7 +6,10 @@ import PostgresModel
 let storeRules: [Rule] = [
     Rule(
         "net.reach", "replicas and the store can be reached",
-        why: "One-way firewalls are the rule: what works from here need not work from there."
+        fails: "refused, silent for 3 s, unreachable, or no such name",
+        warns: "the host has no tool to try them with",
+        why: "One-way firewalls are the rule: what works from here need not work from there.",
+        remedy: "Open the firewall; install bash.", .human
     ) { picture in
         picture.hosts.map { host in
             let bad = host.facts.reach.filter { ![.open, .unknown].contains($0.outcome) }
@@ -27,7 +30,11 @@ let storeRules: [Rule] = [
         }
     },
     Rule(
-        "store.reach", "etcd answers", why: "The lease lives there; without it there is no leader."
+        "store.reach", "etcd answers",
+        fails: "none can be read",
+        warns: "some are silent",
+        why: "The lease lives there; without it there is no leader.",
+        remedy: "Start etcd, or correct `store.endpoints`.", .human
     ) { picture in
         let endpoints = picture.facts.store.endpoints
         guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
@@ -43,7 +50,9 @@ let storeRules: [Rule] = [
     },
     Rule(
         "store.quorum", "etcd survives the loss of a member",
-        why: "An even number tolerates no more losses than the odd one below; a single member none at all."
+        warns: "fewer than three, or an even number",
+        why: "An even number tolerates no more losses than the odd one below; a single member none at all.",
+        remedy: "Three or five.", .human
     ) { picture in
         guard let count = picture.facts.store.memberCount else { return [] }
         if count >= 3, !count.isMultiple(of: 2) { return [.ok(nil, "\(count) members, \(count / 2) may be lost")] }
@@ -54,9 +63,12 @@ let storeRules: [Rule] = [
 ]
 
 private let storePrefix = Rule(
-    "store.prefix", "no keys of another cluster",
-    why: "Keys of a former cluster of the same name once made a real primary start as a follower."
-) { picture in
+        "store.prefix", "no keys of another cluster",
+        fails: "another system identifier, a running bootstrap, a live leader that is not this cluster's, or keys without an owner",
+        warns: "keys of this server from an earlier adoption; or no leader now",
+        why: "Keys of a former cluster of the same name once made a real primary start as a follower.",
+        remedy: "Another name, or delete keys no cluster uses.", .human
+    ) { picture in
     guard let keys = picture.storeKeys, let identifier = picture.systemIdentifier else { return [] }
     let prefix = "/\(picture.spec.store.namespace.trimmingSlashes)/\(picture.spec.name)/"
     let reset = "Choose another name, or delete the keys below \(prefix) if no cluster uses them."
