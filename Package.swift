@@ -67,7 +67,7 @@ let package = Package(
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),
-        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "PostgresModel"]),
+        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "JSON", "PostgresModel"]),
         module("Execution", "Sources/Adopt/Execution", [
             "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
@@ -121,7 +121,7 @@ let package = Package(
         tests("Execution", [
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
-        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),

@@ -15,7 +15,17 @@ struct Pgadopt: AsyncParsableCommand {
               pgadopt apply plan.json
               pgadopt status inventory.yaml
 
-            Exit codes: 0 done or nothing to do, 1 error, 2 (plan) there are changes to apply.
+            Before the change board:
+              pgadopt plan inventory.yaml --html plan.html
+            A whole fleet, one inventory or a directory of them:
+              pgadopt check inventories/ --all
+            What a check means:
+              pgadopt check --explain wal.level
+
+            Exit codes: 0 done, nothing to do, all in order; 1 error or a failed check; 2 there are changes to apply
+            (plan), warnings (check), a pause was reached (apply).
+
+            Completions: pgadopt --generate-completion-script bash > /etc/bash_completion.d/pgadopt (also zsh, fish).
             """,
         version: toolVersion,
         subcommands: [
@@ -58,7 +68,7 @@ struct Pgadopt: AsyncParsableCommand {
         guard let usage = full.split(separator: "\n").first(where: { $0.hasPrefix("Usage: ") }) else { return text }
         let command = usage.dropFirst("Usage: ".count).split(separator: " ")
             .prefix { !$0.hasPrefix("<") && !$0.hasPrefix("[") && !$0.hasPrefix("-") }
-        return "\(text.trimmingPeriod). See: \(command.joined(separator: " ")) --help"
+        return "\(text.trimmingEnd). See: \(command.joined(separator: " ")) --help"
     }
 }
 
@@ -66,5 +76,6 @@ struct Pgadopt: AsyncParsableCommand {
 let toolVersion = "0.1.0"
 
 extension String {
-    fileprivate var trimmingPeriod: Substring { hasSuffix(".") ? dropLast() : self[...] }
+    /// Without the mark a sentence ends with.
+    fileprivate var trimmingEnd: Substring { [".", "?"].contains(last) ? dropLast() : self[...] }
 }

@@ -40,3 +40,25 @@ public struct FileEdit: Codable, Equatable, Sendable {
         self.diff = diff
     }
 }
+
+/// `{"managedBlock": ["...", ...]}` or `{"appendLine": "..."}`
+extension FileEdit.Edit {
+    private enum CodingKeys: String, CodingKey { case managedBlock, appendLine }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .managedBlock(let lines): try container.encode(lines, forKey: .managedBlock)
+        case .appendLine(let line): try container.encode(line, forKey: .appendLine)
+        }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let lines = try container.decodeIfPresent([String].self, forKey: .managedBlock) {
+            self = .managedBlock(lines)
+        } else {
+            self = .appendLine(try container.decode(String.self, forKey: .appendLine))
+        }
+    }
+}

@@ -107,4 +107,10 @@ public struct DriftNote: Codable, Equatable, Sendable {
     public var what: String
     /// What it means.
     public var meaning: String
+
+    public init(host: String?, what: String, meaning: String) {
+        self.host = host
+        self.what = what
+        self.meaning = meaning
+    }
 }

@@ -8,7 +8,7 @@ enum PlaybookSchema {
     static let run = Schema("'run'", [
         KeySpec("name", .stepLabel, required: true, "What the command is called in plans and journals"),
         KeySpec("command", .any, required: true, "A script for /bin/sh"),
-        KeySpec("on", .either(.stepHosts, .list(of: .stepHost, minimum: 1)), "The hosts"),
+        KeySpec("on", .any, default: "primary; in 'replica' the replica", "The hosts"),
         KeySpec("effect", .oneOf(effects), required: true, "What it means for those who use the server"),
         KeySpec("undo", .any, "A script that takes it back"),
         KeySpec("user", .text, default: "root", "The OS user it runs as"),
@@ -27,17 +27,6 @@ extension ValueType {
             (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte) || byte == UInt8(ascii: "-")
         }
         return isGood ? .good : .bad("is '\(text.excerpt)'")
-    }
-
-    static let stepHosts = ValueType.checked(
-        allowed: "primary, replica (in 'replica'), replicas, members, or a list of hosts"
-    ) { text in
-        let words = ["primary", "replica", "replicas", "members"]
-        return words.contains(text) ? .good : .bad("is '\(text.excerpt)'", suggestion: nearest(to: text, among: words))
-    }
-
-    static let stepHost = ValueType.checked(allowed: "a host of the inventory") { text in
-        text.isEmpty || !text.isOneLine ? .bad("is '\(text.excerpt)'") : .good
     }
 }
 
@@ -64,19 +53,7 @@ extension PlaybookReader {
     ) throws(PlaybookError) -> OperatorCommand {
         let node = entry.value
         try check(node, PlaybookSchema.run)
-        let hosts: OperatorCommand.Hosts =
-            switch node["on"]?.asText {
-            case "primary": .primary
-            case "replica": .replica
-            case "replicas": .replicas
-            case "members": .members
-            default:
-                node["on"]?.sequence.map { .named($0.compactMap(\.asText)) }
-                    ?? (section == .replica ? .replica : .primary)
-            }
-        if hosts == .replica, section != .replica, let on = node["on"] {
-            throw error(on.position, "'on: replica' is only known in the section 'replica'", suggestion: "replicas")
-        }
+        let hosts = try hosts(node["on"], section)
         let timeout = node["timeout"]?.asDuration?.components.seconds ?? 300
         guard timeout >= 1 else {
             throw error(node["timeout"]?.position ?? entry.keyPosition, "'timeout' is less than a second")
@@ -85,6 +62,34 @@ extension PlaybookReader {
             name: try label(node), command: try script(node, "command") ?? "", hosts: hosts,
             effect: node["effect"]?.asText.flatMap(StepEffect.init) ?? .none, undo: try script(node, "undo"),
             user: node["user"]?.asText ?? "root", timeout: Int(timeout), place: "\(file):\(entry.keyPosition)")
+    }
+
+    private func hosts(_ node: YAMLNode?, _ section: Section) throws(PlaybookError) -> OperatorCommand.Hosts {
+        guard let node, !node.isNull else { return section == .replica ? .replica : .primary }
+        let words = ["primary", "replicas", "members"] + (section == .replica ? ["replica"] : [])
+        let allowed = words.joined(separator: ", ") + ", or a list of hosts"
+        if let names = node.sequence {
+            let known = names.compactMap(\.asText).filter { !$0.isEmpty && $0.isOneLine }
+            guard !names.isEmpty, known.count == names.count else {
+                throw error(node.position, "'on' is no list of hosts", allowed: allowed)
+            }
+            return .named(known)
+        }
+        switch node.asText {
+        case "primary": return .primary
+        case "replicas": return .replicas
+        case "members": return .members
+        case "replica" where section == .replica: return .replica
+        case "replica":
+            throw error(
+                node.position, "'on: replica' is only known in the section 'replica'", allowed: allowed,
+                suggestion: "replicas")
+        default:
+            let text = node.asText ?? ""
+            throw error(
+                node.position, "'on' is '\(text.excerpt)'", allowed: allowed,
+                suggestion: nearest(to: text, among: words))
+        }
     }
 
     private mutating func pause(_ entry: YAMLMapping.Entry) throws(PlaybookError) -> OperatorPause {
@@ -97,7 +102,10 @@ extension PlaybookReader {
     private func check(_ node: YAMLNode, _ schema: Schema) throws(PlaybookError) {
         var report = Diagnostics(file: file)
         schema.check(node, named: schema.title.filter { $0 != "'" }, &report)
-        if let first = report.sorted.first(where: { $0.severity == .error }) { throw PlaybookError(diagnostic: first) }
+        let errors = report.sorted.filter { $0.severity == .error }
+        // A slip of the pen explains a key that is missing, not the other way round.
+        guard let worst = errors.first(where: { $0.suggestion != nil }) ?? errors.first else { return }
+        throw PlaybookError(diagnostic: worst)
     }
 
     /// The name, which no other command or pause of the playbook may have.

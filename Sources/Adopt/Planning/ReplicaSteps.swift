@@ -12,8 +12,8 @@ extension PlanContext {
         case .legacyUnit: legacyUnitChange(of: host).map { legacyUnitStep($0, host) }
         case .agent: try agentStep(host)
         case .streaming: streamingStep(host)
-        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .verify, .unlock, .run, .pause:
-            nil
+        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store: nil
+        case .verify, .unlock, .run, .pause: nil
         }
     }
 

@@ -98,7 +98,8 @@ extension PlanContext {
 extension Playbook {
     /// The order of a plan that only restarts: the adoption is planned again afterwards, with what is true then.
     static let restart = Playbook(
-        cluster: [.step(.lock), .step(.backup), .step(.settings), .step(.restart)], replica: [], finish: [.step(.unlock)])
+        cluster: [.step(.lock), .step(.backup), .step(.settings), .step(.restart)], replica: [],
+        finish: [.step(.unlock)])
 }
 
 /// Checks whose failure such a restart remedies.

@@ -64,7 +64,8 @@ public struct UTCTime: Hashable, Comparable, Sendable, Codable, CustomStringConv
         let ofYear = ofEra - (365 * year + year / 4 - year / 100)
         let month = (5 * ofYear + 2) / 153
         let isEarly = month >= 10
-        return (year + era * 400 + (isEarly ? 1 : 0), isEarly ? month - 9 : month + 3, ofYear - (153 * month + 2) / 5 + 1)
+        let day = ofYear - (153 * month + 2) / 5 + 1
+        return (year + era * 400 + (isEarly ? 1 : 0), isEarly ? month - 9 : month + 3, day)
     }
 
     private static func offset(_ text: Substring) -> Int64? {

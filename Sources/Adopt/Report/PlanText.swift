@@ -49,7 +49,8 @@ public struct PlanText: Sendable {
             ).map(style.yellow)
         }
         if !plan.waivers.isEmpty {
-            lines += style.wrapped("Waived by the operator: \(plan.waivers.joined(separator: ", ").printable).", first: "")
+            let waivers = plan.waivers.joined(separator: ", ").printable
+            lines += style.wrapped("Waived by the operator: \(waivers).", first: "")
         }
         return lines + [""]
     }
