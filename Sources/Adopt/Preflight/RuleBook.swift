@@ -8,13 +8,25 @@ public struct RuleGroup: Sendable {
 public let ruleGroups: [RuleGroup] = [
     RuleGroup(title: "Access", rules: accessRules),
     RuleGroup(title: "Hosts", rules: hostRules),
+    RuleGroup(title: "Sameness", rules: samenessRules),
+    RuleGroup(title: "Kernel and memory", rules: kernelRules),
     RuleGroup(title: "Programs and libraries", rules: binaryRules),
     RuleGroup(title: "Settings of the primary", rules: settingRules),
+    RuleGroup(title: "Configuration", rules: configurationRules),
+    RuleGroup(title: "WAL, copies and archive", rules: walRules),
     RuleGroup(title: "pg_hba.conf", rules: hbaRules),
+    RuleGroup(title: "Connections, simulated", rules: connectionRules),
+    RuleGroup(title: "Roles and clients", rules: accountRules),
+    RuleGroup(title: "Objects", rules: objectRules),
     RuleGroup(title: "Storage", rules: storageRules),
+    RuleGroup(title: "Directories and disks", rules: directoryRules),
     RuleGroup(title: "Services", rules: serviceRules),
-    RuleGroup(title: "Network and store", rules: storeRules),
-    RuleGroup(title: "Roles", rules: standbyRules),
+    RuleGroup(title: "Jobs and programs beside it", rules: jobRules),
+    RuleGroup(title: "Network", rules: networkRules),
+    RuleGroup(title: "Store", rules: storeRules),
+    RuleGroup(title: "The store's health", rules: storeHealthRules),
+    RuleGroup(title: "Roles of the servers", rules: standbyRules),
+    RuleGroup(title: "Standbys", rules: standbyDetailRules),
 ]
 
 /// Every check, in the order of the documentation.

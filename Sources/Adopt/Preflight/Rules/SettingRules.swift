@@ -107,18 +107,21 @@ let settingRules: [Rule] = [
             remedy: "wal_log_hints = on at the next planned restart.", .restart)]
     },
     Rule(
-        "durability.fsync", "writes are made durable",
-        fails: "one is off",
-        why: "Without fsync or full_page_writes a crash corrupts the primary, and replicas copy what they get.",
-        remedy: "Turn it on, reload.", .reload
+        "durability.fsync", "writes are made durable", fails: "fsync is off",
+        why: "Without fsync a crash of the host corrupts the primary, and replicas copy what they get.",
+        remedy: "fsync = on.", .reload
     ) { picture in
-        guard let primary = picture.primary else { return [] }
-        let off = ["fsync", "full_page_writes"].filter { picture.setting($0) == "off" }
-        if !off.isEmpty {
-            return [.fail(primary.name, off.map { "\($0) = off" }.joined(separator: ", "), remedy: "Turn it on.", .reload)]
-        }
-        guard let fsync = picture.setting("fsync"), let pages = picture.setting("full_page_writes") else { return [] }
-        return [.ok(primary.name, "fsync = \(fsync), full_page_writes = \(pages)")]
+        guard let primary = picture.primary, let fsync = picture.setting("fsync") else { return [] }
+        return fsync == "off" ? [.fail(primary.name, "fsync = off")] : [.ok(primary.name, "fsync = \(fsync)")]
+    },
+    Rule(
+        "durability.full-page-writes", "torn pages can be repaired", warns: "full_page_writes is off",
+        why: "A crash then leaves half-written pages, and pg_rewind refuses such a server.",
+        remedy: "The plan turns it on; a file system that cannot tear pages is no reason against it.", .reload
+    ) { picture in
+        guard let primary = picture.primary, let pages = picture.setting("full_page_writes") else { return [] }
+        return pages == "off"
+            ? [.warn(primary.name, "full_page_writes = off")] : [.ok(primary.name, "full_page_writes = \(pages)")]
     },
 ]
 

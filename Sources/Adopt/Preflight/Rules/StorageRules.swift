@@ -15,6 +15,9 @@ let storageRules: [Rule] = [
             guard let target = host.facts.target, let free = target.freeSpace else {
                 return .fail(host.name, "the free space is not known", remedy: "See survey.complete.", .human)
             }
+            guard sql.isSizeKnown else {
+                return .fail(host.name, "the databases' size is not known", remedy: "See survey.complete.", .human)
+            }
             let elsewhere = sql.tablespaces.reduce(ByteCount(0)) { $0 + $1.size }
             // A fifth more, and a GiB for the WAL that arrives meanwhile.
             let base = max(0, (sql.totalSize - elsewhere).rawValue)
@@ -60,7 +63,7 @@ let storageRules: [Rule] = [
     },
     Rule(
         "slots.foreign", "slots of others keep no heap of WAL",
-        warns: "an inactive one keeps more than 1 GiB; or logical ones before version 17",
+        warns: "an inactive one keeps more than 1 GiB",
         why: "A slot nobody reads keeps WAL until the disk is full; pgadopt never drops a slot that is not its own.",
         remedy: "Find the owner; pgadopt drops none of them.", .human
     ) { picture in
@@ -73,20 +76,13 @@ let storageRules: [Rule] = [
                 primary.name, "inactive slot \(slot.name) keeps \(slot.retainedWAL ?? ByteCount(0)) of WAL",
                 remedy: "Find its owner; drop it if there is none.", .human)]
         }
-        let logical = foreign.filter(\.isLogical).map(\.name)
-        if !logical.isEmpty, sql.version.major < 17 {
-            return [.warn(
-                primary.name, "logical slots that a failover does not carry over: \(listed(logical))",
-                remedy: "Tell their consumers to expect a new slot, and a gap, after a failover.", .human)]
-        }
         return [.ok(primary.name, foreign.isEmpty ? "none" : "\(foreign.count) of others, kept as they are")]
     },
 ]
 
 private let targetDirectory = Rule(
         "target.directory", "the data directory of a replica is free",
-        fails: "it holds other files, another cluster, a running server without an agent, or cannot be read",
-        warns: "it holds an old copy of this cluster",
+        fails: "it holds other files, another cluster, an old copy, a running server without an agent, or cannot be read",
         why: "Nothing of the owner's is lost: data that is already there is not overwritten.",
         remedy: "Move what is there, or choose another directory.", .human
     ) { picture in
@@ -126,7 +122,11 @@ private func existingData(_ picture: ClusterPicture, _ host: ClusterPicture.Host
             host.name, "\(target.path) is a running server of this cluster without an agent",
             remedy: "Stop it and move its directory aside; taking over a running standby in place is not supported yet.", .service)
     }
-    return .warn(
+    let build = "/var/lib/pgadopt/\(picture.spec.name)/build"
+    if host.facts.namedFiles.contains(where: { $0.path == build && $0.exists }) {
+        return .ok(host.name, "\(target.path) holds a copy that an earlier apply made, and goes on from")
+    }
+    return .fail(
         host.name, "\(target.path) holds an old copy of this cluster",
-        remedy: "The directory is moved aside, not deleted; check that there is room for both.", .human)
+        remedy: "Move the directory aside: a base backup writes into an empty one and nowhere else.", .human)
 }

@@ -2,33 +2,8 @@ import Facts
 import Inventory
 import PostgresModel
 
-/// The network between the hosts, and the store.
+/// The store: does it answer, and is it ours?
 let storeRules: [Rule] = [
-    Rule(
-        "net.reach", "replicas and the store can be reached",
-        fails: "refused, silent for 3 s, unreachable, or no such name",
-        warns: "the host has no tool to try them with",
-        why: "One-way firewalls are the rule: what works from here need not work from there.",
-        remedy: "Open the firewall; install bash.", .human
-    ) { picture in
-        picture.hosts.map { host in
-            let bad = host.facts.reach.filter { ![.open, .unknown].contains($0.outcome) }
-            if let first = bad.first {
-                let leader = picture.primary
-                // An agent's host is its own leader after a failover; its old target proves nothing then.
-                if bad.allSatisfy({ $0.host == host.spec.address }) { return .ok(host.name, "reaches the others") }
-                let local = first.host == leader?.spec.address && first.outcome == .refused
-                return .fail(
-                    host.name, "\(first.host):\(first.port) \(first.outcome.words)",
-                    remedy: local ? "See net.listen-addresses; else open the firewall." : "Open the firewall, or start what should listen.",
-                    .human)
-            }
-            if host.facts.reach.contains(where: { $0.outcome == .unknown }) {
-                return .warn(host.name, "the host has no tool to try connections with", remedy: "Install bash.", .none)
-            }
-            return .ok(host.name, "\(host.facts.reach.count) connections tried, all open")
-        }
-    },
     Rule(
         "store.reach", "etcd answers",
         fails: "none can be read",
@@ -95,17 +70,4 @@ private let storePrefix = Rule(
             nil, "\(keys.count) keys of this server left by an earlier adoption", remedy: "They are taken over.", .none)]
     }
     return [.fail(nil, "\(keys.count) keys without an owner below \(prefix)", remedy: reset, .human)]
-}
-
-extension ReachFacts.Outcome {
-    var words: String {
-        switch self {
-        case .open: "answers"
-        case .refused: "refuses connections"
-        case .timeout: "does not answer within 3 s"
-        case .unreachable: "is unreachable"
-        case .noSuchName: "has a name this host cannot resolve"
-        case .unknown: "was not tried"
-        }
-    }
 }
