@@ -31,6 +31,7 @@ public actor Agent {
     struct Parts: Sendable {
         var server: LocalServer
         var store: ClusterStore
+        var reports: ReportWriter
         var lease: LeaseKeeper
         var guardian: GuardClient
         var guardProgram: GuardClient.Program

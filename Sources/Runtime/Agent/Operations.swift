@@ -96,10 +96,10 @@ extension Agent {
         if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
         try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
-        state.historyPending = true
         bell.ring()
         state.server = await parts.server.observe()
-        await keepHistory()
+        // At once: whoever takes over from us must be able to tell the timelines apart.
+        await postHistory()
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
@@ -141,27 +141,18 @@ extension Agent {
         }
     }
 
-    /// The leader's `history` key reaches up to its timeline; written anew when it does not.
-    func keepHistory() async {
-        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline,
-            timeline.rawValue > 1, state.view?.history.last?.timeline.rawValue != timeline.rawValue - 1
+    /// The leader's `history` key tells how the server came to its timeline; written anew when it does not. Known by
+    /// the server's own file and not by having promoted, so that it holds for an agent that was restarted as well.
+    func postHistory() async {
+        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline
         else { return }
-        await attempt("writing the history of timelines") { try await self.writeHistory() }
-    }
-
-    /// The server's own timeline history, with names and times kept from the store where they match.
-    func writeHistory() async throws {
-        let switches = try await parts.server.ownHistory()
-        let known = state.view?.history ?? []
-        let entries = switches.enumerated().map { index, point in
-            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.end }
-            let isLast = index == switches.count - 1
-            return HistoryEntry(
-                timeline: point.timeline, lsn: point.end, reason: point.reason,
-                timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
-                newLeader: old?.newLeader ?? (isLast ? me : nil))
+        if state.ownHistory?.timeline != timeline {
+            guard let switches = try? await parts.server.ownHistory() else { return }
+            state.ownHistory = .init(timeline: timeline, switches: switches)
         }
-        if case .done = try await parts.store.writeHistory(entries) { state.historyPending = false }
+        let known = state.view?.history ?? []
+        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow())
+        if let entries { await parts.reports.post(.history(entries)) }
     }
 
     // MARK: Leaving

@@ -86,6 +86,25 @@ public actor LeaseKeeper {
         try await client.leaseRevoke(id: lease.id, timeout: tryTimeout)
     }
 
+    /// Takes another lease and gives this one back; returns when the store has confirmed that it is gone, so that
+    /// nothing sent under it can be carried out any more. Only the store's word counts: an etcd that elects a new
+    /// leader gives every lease its full ttl again.
+    public func retire(_ id: Int64) async {
+        if lease?.id == id {
+            log.info("lease \(String(id, radix: 16)) is given back; taking a new one")
+            lease = nil
+            publish(.none)
+            sleeper?.cancel()
+        }
+        while !Task.isCancelled {
+            do {
+                return try await client.leaseRevoke(id: id, timeout: tryTimeout)
+            } catch {
+                try? await clock.sleep(until: clock.now + .milliseconds(500), tolerance: nil)
+            }
+        }
+    }
+
     /// Keeps a lease until the task is cancelled.
     public func run() async {
         while !Task.isCancelled {
