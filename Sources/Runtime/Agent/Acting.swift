@@ -41,7 +41,7 @@ extension Agent {
         do {
             try await body()
         } catch {
-            log.warning("\(what): \(error)")
+            log.warning("\(what): \(sentence(for: error))")
         }
     }
 
@@ -88,7 +88,7 @@ extension Agent {
                 await self.settled(outcome, lease: id, deadline: deadline, what: what)
             } catch {
                 self.state.claim.ended(lease: id, isDefinite: true)
-                self.log.warning("\(what): \(error)")
+                self.log.warning("\(what): \(sentence(for: error))")
             }
             self.bell.ring()
         }

@@ -39,7 +39,8 @@ public enum AgentProgram {
             tasks.addTask { for await _ in parts.server.postmasterExits { await agent.postmasterDied() } }
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
             tasks.addTask { await Signals.watch(hostStops: configuration.runtimeDirectory + "/host-stops") { await agent.end($0) } reload: { await agent.ring() } }
-            await agent.decisionLoop(publish: { api.publish($0) }, ready: { service.ready($0) })
+            tasks.addTask { await agent.probeLoop() }
+            await agent.decisionLoop(publish: { api.publish($0) }, tell: { service.ready($0) })
             service.stopping()
             tasks.cancelAll()
         }

@@ -22,7 +22,7 @@ extension Agent {
                 try await self.carryOut(operation)
                 result = .done
             } catch {
-                result = .failed("\(error)")
+                result = .failed(sentence(for: error))
             }
             self.finished(operation, result)
         }
@@ -77,17 +77,32 @@ extension Agent {
     private func rewind(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
-        let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
-        log.notice("pg_rewind: \(outcome)")
+        switch try await server.rewind(from: upstream, by: clock.now + Self.longWork) {
+        case .notNeeded: log.notice("pg_rewind: the log did not leave that of \(upstream.name); nothing was changed")
+        case .rewound(from: nil): log.notice("pg_rewind: the data directory follows \(upstream.name) again")
+        case .rewound(from: .some(let lsn)):
+            log.notice("pg_rewind: rewound to \(lsn), where the log left that of \(upstream.name)")
+        }
     }
 
     private func clone(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let (steps, told) = AsyncStream.makeStream(of: BackupProgress.self, bufferingPolicy: .bufferingNewest(1))
         let log = log
-        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
-            log.info("base backup from \(upstream.name): \(progress)")
+        let telling = Task {
+            var last = -1
+            // pg_basebackup tells about once a second; a line for each tenth is enough for a log.
+            for await step in steps where step.percent / 10 > last {
+                last = step.percent / 10
+                log.info("base backup from \(upstream.name): \(step.sentence)")
+            }
         }
+        defer {
+            told.finish()
+            telling.cancel()
+        }
+        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { told.yield($0) }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 

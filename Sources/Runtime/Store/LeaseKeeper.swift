@@ -71,7 +71,10 @@ public actor LeaseKeeper {
     public func setTTL(_ ttl: Duration) {
         let whole = Self.wholeSeconds(ttl)
         guard whole != self.ttl else { return }
-        log.notice("ttl changed from \(self.ttl) to \(whole): taking a new lease")
+        // Before the first lease there is nothing to change: the store has only now said how long it is to be.
+        if lease != nil {
+            log.notice("ttl changed from \(self.ttl.components.seconds) s to \(whole.components.seconds) s: taking a new lease")
+        }
         self.ttl = whole
         lease = nil
         sleeper?.cancel()
@@ -138,7 +141,7 @@ public actor LeaseKeeper {
             let grant = try await client.leaseGrant(ttlSeconds: wanted.components.seconds, timeout: tryTimeout)
             guard ttl == wanted else { return }  // changed meanwhile; this one expires unused
             let lease = Lease(id: grant.id, ttl: .seconds(grant.ttl), confirmed: sent)
-            log.info("lease \(String(grant.id, radix: 16)) for \(grant.ttl) s")
+            log.debug("lease \(String(grant.id, radix: 16)) for \(grant.ttl) s")
             confirmed(lease)
         } catch {
             await failed("no lease", error)
