@@ -14,8 +14,11 @@ extension Agent {
         case .acquireLock: await acquireLock()
         case .reattachLock: await reattachLock()
         case .releaseLock(let finalLSN): await releaseLock(finalLSN: finalLSN)
-        case .writeInitialize(let identifier):
-            await attempt("writing initialize") { _ = try await self.parts.store.writeInitialize(identifier.description) }
+        case .writeInitialize(let identifier, let revision):
+            await attempt("writing initialize") {
+                _ = try await self.parts.store.writeInitialize(identifier.description, replacing: revision)
+            }
+        case .writeSync, .removeSync: await performSync(action)
         case .begin(let operation): begin(operation)
         case .cancelOperation: running?.cancel()
         case .follow(let upstream):
@@ -27,8 +30,28 @@ extension Agent {
             log.notice("clearing the failover request: \(reason)")
             await attempt("clearing the failover key") { _ = try await self.parts.store.clearFailover() }
         case .keepSlots(let names):
-            await attempt("keeping slots") { try await self.parts.server.keepSlots(for: names, by: self.clock.now + self.dynamic.loopWait) }
+            await attempt("keeping slots") {
+                try await self.parts.server.keepSlots(for: names, by: self.clock.now + self.dynamic.loopWait)
+            }
+        case .claimInitialize, .removeInitialize, .restoreConfig, .setSynchronousStandbys, .stopStreaming,
+            .clearRestart, .clearReinitialise:
+            // Only decided on observations that this agent does not make.
+            log.error("'\(action)' is not carried out")
         }
+    }
+
+    private func performSync(_ action: Action) async {
+        await attempt("writing sync") {
+            switch action {
+            case .writeSync(let leader, let standbys, let quorum, let revision):
+                let key = SyncKey(modRevision: revision, leader: leader, quorum: quorum, standbys: standbys)
+                _ = try await self.parts.store.writeSync(key, expecting: revision == 0 ? nil : revision)
+            case .removeSync(let revision):
+                _ = try await self.parts.store.writeSync(nil, expecting: revision)
+            default: break
+            }
+        }
+        bell.ring()
     }
 
     /// Failures of single actions are logged; the next decision sees what became of them.
