@@ -14,8 +14,17 @@ extension Agent {
         case .acquireLock: claimLock(.acquire, "taking the lock")
         case .reattachLock: claimLock(.reattach, "taking our lock over")
         case .releaseLock(let finalLSN): Task { await releaseLock(finalLSN: finalLSN) }
-        case .writeInitialize(let identifier):
-            beside("writing initialize") { _ = try await $0.parts.store.writeInitialize(identifier.description) }
+        case .writeInitialize(let identifier, let revision):
+            beside("writing initialize") {
+                _ = try await $0.parts.store.writeInitialize(identifier.description, replacing: revision)
+            }
+        case .writeSync(let leader, let standbys, let quorum, let revision):
+            let key = SyncKey(modRevision: revision, leader: leader, quorum: quorum, standbys: standbys)
+            beside("writing sync") {
+                _ = try await $0.parts.store.writeSync(key, expecting: revision == 0 ? nil : revision)
+            }
+        case .removeSync(let revision):
+            beside("removing sync") { _ = try await $0.parts.store.writeSync(nil, expecting: revision) }
         case .begin(let operation): begin(operation)
         case .cancelOperation: running?.cancel()
         case .follow(let upstream):
@@ -31,6 +40,10 @@ extension Agent {
         case .keepSlots(let names):
             let limit = clock.now + dynamic.loopWait
             beside("keeping slots") { try await $0.parts.server.keepSlots(for: names, by: limit) }
+        case .claimInitialize, .removeInitialize, .restoreConfig, .setSynchronousStandbys, .stopStreaming,
+            .clearRestart, .clearReinitialise:
+            // Only decided on observations that this agent does not make.
+            log.error("'\(action)' is not carried out")
         }
     }
 

@@ -37,7 +37,7 @@ struct AgentState {
         switch store {
         case .unknown: nil
         case .connected(let view, _): view
-        case .unreachable(_, let last): last
+        case .unreachable(_, let last), .regressed(let last, _): last
         }
     }
 

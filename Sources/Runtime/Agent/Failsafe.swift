@@ -61,7 +61,10 @@ extension Agent {
     }
 
     private var storeIsSilent: Bool {
-        if case .unreachable = state.store { return true }
+        switch state.store {
+        case .unreachable, .regressed: return true
+        case .unknown, .connected: break
+        }
         guard case .held(_, let deadline) = state.lease else { return false }
         // A keepalive is overdue: half of the lease is gone.
         return deadline - clock.now < dynamic.ttl / 2

@@ -14,7 +14,7 @@ extension Agent {
             // The core never asks for two; if it did, the first goes on.
             return log.error("'\(operation)' was asked for while another operation runs; it is not begun")
         }
-        log.notice("begin: \(describe(operation))")
+        log.notice("begin: \(operation.text)")
         state.operation = .running(operation, since: clock.now)
         running = Task {
             let result: OperationResult
@@ -30,8 +30,8 @@ extension Agent {
 
     private func finished(_ operation: Operation, _ result: OperationResult) {
         switch result {
-        case .done: log.notice("done: \(describe(operation))")
-        case .failed(let reason): log.error("failed: \(describe(operation)): \(reason)")
+        case .done: log.notice("done: \(operation.text)")
+        case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
         state.operation = .finished(operation, result)
         running = nil
@@ -51,6 +51,11 @@ extension Agent {
         case .demote(let mode): try await demote(mode)
         case .rewind(let upstream): try await rewind(from: upstream)
         case .clone(let upstream): try await clone(from: upstream)
+        case .reinitialise(let upstream):
+            if case .stopped = state.server.process {} else { try await stop(.immediate) }
+            try await clone(from: upstream)
+        case .restart(let cause): try await restart(cause)
+        case .bootstrap: throw NotCarriedOut(what: operation.text)
         }
     }
 
@@ -61,6 +66,21 @@ extension Agent {
     private func stop(_ mode: StopMode) async throws {
         try await parts.server.stop(mode, by: clock.now + stopLimit(mode))
         await disarmGuard()
+    }
+
+    /// An operation that this agent does not know how to do.
+    private struct NotCarriedOut: Error, CustomStringConvertible {
+        var what: String
+        var description: String { "\(what): this agent cannot do it" }
+    }
+
+    private func restart(_ cause: RestartCause) async throws {
+        let mode: StartMode
+        if case .running(let server) = state.server.process, !server.isInRecovery { mode = .primary } else { mode = .standby(nil) }
+        try await stop(.fast)
+        try await parts.server.start(mode, by: clock.now + (cause.timeout ?? dynamic.primaryStartTimeout)) {
+            if mode == .primary { await self.armGuardForLease() }
+        }
     }
 
     /// For work whose length nobody can promise: checkpoints, pg_rewind.
@@ -132,27 +152,13 @@ extension Agent {
         switch mode {
         case .immediate:
             try await stop(.immediate)
-        case .offline:
+        case .offline, .standbyCluster:
             try await stop(.fast)
         case .switchover(let candidate):
             log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
             await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint(by: self.clock.now + Self.longWork) }
             // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock then.
             try await stop(.fast)
-        }
-    }
-
-    private func describe(_ operation: Operation) -> String {
-        switch operation {
-        case .start(.primary): "start as primary"
-        case .start(.standby(let upstream)): "start as standby of \(upstream?.name ?? "nobody")"
-        case .stop(let mode): "\(mode.rawValue) stop"
-        case .promote: "promotion"
-        case .demote(.immediate): "immediate demotion"
-        case .demote(.offline): "demotion while the store is out of reach"
-        case .demote(.switchover(let candidate)): "switchover to \(candidate ?? "the most advanced member")"
-        case .rewind(let upstream): "pg_rewind from \(upstream.name)"
-        case .clone(let upstream): "base backup from \(upstream.name)"
         }
     }
 
