@@ -80,7 +80,7 @@ let package = Package(
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
-            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
+            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", "Configuration", "JSON", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
         module("Store", "Sources/Runtime/Store", [
