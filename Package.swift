@@ -109,7 +109,7 @@ let package = Package(
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
         tests("Agent", [
-            "Agent", "API", "Cluster", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
             "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
