@@ -21,6 +21,14 @@ struct PeerPolling: Sendable {
         }
     }
 
+    /// All reports of one round, in no order.
+    func reports(of members: [Member]) async -> [PeerReport] {
+        await withTaskGroup(of: PeerReport.self) { group in
+            for member in members { group.addTask { await report(of: member) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
     private func report(of member: Member) async -> PeerReport {
         guard let url = member.apiURL,
             let answer = try? await client.request("GET", url, deadline: deadline),
