@@ -33,7 +33,11 @@ extension Agent {
             await attempt("keeping slots") {
                 try await self.parts.server.keepSlots(for: names, by: self.clock.now + self.dynamic.loopWait)
             }
-        case .claimInitialize, .removeInitialize, .restoreConfig, .setSynchronousStandbys, .stopStreaming,
+        case .restoreConfig:
+            await attempt("restoring the dynamic configuration") {
+                _ = try await self.parts.store.writeConfig(self.dynamic.json, expecting: nil)
+            }
+        case .claimInitialize, .removeInitialize, .setSynchronousStandbys, .stopStreaming,
             .clearRestart, .clearReinitialise:
             // Only decided on observations that this agent does not make.
             log.error("'\(action)' is not carried out")
