@@ -27,13 +27,20 @@ extension Situation {
         return "sync names \(sync.leader ?? "nobody") and \(list)" + (isQuorum ? ", quorum \(sync.quorum)" : "")
     }
 
-    /// A failover that was asked for (no leader in the request) to this member: its loss is accepted.
-    var iAmForced: Bool { iAmTheCandidate && request?.leader == nil }
+    /// A failover to this member (no leader in the request) that was asked for when nobody led already: whoever asked
+    /// accepts what is lost. One that was asked of a living leader is an ordinary wish when that leader dies.
+    var iAmForced: Bool {
+        guard iAmTheCandidate, let request, request.leader == nil, let since = memory.leaderlessRevision
+        else { return false }
+        return request.modRevision > since
+    }
 
     /// Synchronous mode forbids this member the lock.
     var isNotSynchronous: Bool {
         guard let sync = syncKey, !iAmForced else { return false }
         if hasEveryCommit(me, sync) { return false }
+        // A primary cannot tell what it lacks by asking standbys.
+        if iAmPrimary { return true }
         return !isQuorum || (request?.leader != nil && requestIsActive && !isVoter(me, sync))
     }
 
@@ -184,8 +191,8 @@ extension Situation {
             return .init(voters: Set(sync.standbys.map(memberName)), quorum: sync.quorum)
         }
         let others = Set(sync.standbys.map(memberName).filter { !same($0, me) })
-        // The losses that a forced failover accepts are this member's; nobody else is promised to have what it has.
-        if iAmForced && !isVoter(me, sync) { return .nobody }
+        // Who leads by force lacks commits that others may have; nobody is promised to have what it has.
+        if !isVoter(me, sync), !isQuorum || (iAmTheCandidate && request?.leader == nil) { return .nobody }
         if isQuorum { return sync.quorum < others.count ? .init(voters: others, quorum: sync.quorum) : .nobody }
         return settings.isSynchronousModeStrict ? .init(voters: others, quorum: 0) : .nobody
     }
