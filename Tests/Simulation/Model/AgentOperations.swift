@@ -13,6 +13,7 @@ extension ModelAgent {
             return world.violate("core", "\(me): two operations at once: \(wanted)")
         }
         world.note("\(me): begin \(wanted)")
+        if settings.isPaused { world.violate("pause", "\(me) begins \(wanted) in pause mode") }
         operation = .running(wanted, since: host.clock)
         isCancelled = false
         operationNumber += 1
@@ -138,7 +139,7 @@ extension ModelAgent {
 
     private func signalPromote(_ finish: @escaping Ending) {
         guard !isCancelled else { return }
-        guard postgres.isUp, !postgres.isHung else { return finish("no connection") }
+        guard postgres.isUp, postgres.answers else { return finish("no connection") }
         guard postgres.isRecovery else { return promoted(finish) }
         let pid = postgres.pid
         // The server goes on with it, whatever becomes of the agent.
@@ -225,7 +226,7 @@ extension ModelAgent {
     /// The server there, when it runs and can be reached both ways.
     private func reachable(_ upstream: Upstream) -> Host? {
         guard let other = world.host(upstream.name), other.isUp, !other.isFrozen, other.postgres.isUp,
-            !other.postgres.isHung, world.network.isOpen(.host(host.index), .host(other.index)),
+            other.postgres.answers, world.network.isOpen(.host(host.index), .host(other.index)),
             world.network.isOpen(.host(other.index), .host(host.index))
         else { return nil }
         return other

@@ -6,7 +6,7 @@ import Timekeeping
 /// `LocalServer.observe`, the guard's state, and what the agent tells others.
 extension ModelAgent {
     func observeServer(_ then: @escaping () -> Void) {
-        let takes: Span = postgres.process != .stopped && postgres.isHung ? .s(2) : .ms(1)
+        let takes: Span = postgres.process != .stopped && !postgres.answers ? .s(2) : .ms(1)
         after(takes) { [weak self] in
             guard let self else { return }
             server = ServerObservation(storage: storage, process: processNow(), crashedAt: crashedAt)
@@ -44,7 +44,7 @@ extension ModelAgent {
                 stoppingSince = stoppingSince ?? host.clock
                 return .stopping(since: stoppingSince ?? host.clock)
             }
-            if postgres.isHung {
+            if !postgres.answers {
                 unresponsiveSince = unresponsiveSince ?? host.clock
                 return .unresponsive(since: unresponsiveSince ?? host.clock)
             }

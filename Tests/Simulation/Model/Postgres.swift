@@ -34,10 +34,18 @@ final class ModelPostgres {
     /// Nothing of it moves: a hung disk. Signals but SIGKILL do nothing, and even that only when it is over.
     private(set) var isHung = false
     private var pendingKill = false
+    /// SIGSTOP: who is connected works on, nobody new gets in, and signals to the postmaster wait.
+    private(set) var isPostmasterStopped = false
+    private var waitingSignal: (() -> Void)?
+    /// A primary's next write is its last; no primary starts. A standby receives nothing.
+    var isDiskFull = false
     private var isDying = false
     var isEnding: Bool { isDying }
     private var hasShutdownRecord = false
     var isReplayPaused = false
+    /// Since when it runs, and since when it has had its position.
+    private(set) var upSince = Span.zero
+    private(set) var grewAt = Span.zero
 
     init(host: Int, in world: World) {
         self.host = host
@@ -51,6 +59,8 @@ final class ModelPostgres {
 
     var isWritable: Bool { process == .running && !isRecovery && !isDying && !isHung }
     var isUp: Bool { process == .running && !isDying }
+    /// To a new connection.
+    var answers: Bool { !isHung && !isPostmasterStopped }
 
     // MARK: Processes
 
@@ -80,6 +90,11 @@ final class ModelPostgres {
         world.hosts[host].after(delay) { [weak self] in
             guard let self, run == mine, case .starting = process else { return ready(false) }
             if isHung { return awaitStart(mine, after: .ms(200), ready) }
+            if isDiskFull, !isRecovery {
+                ended()
+                return ready(false)
+            }
+            upSince = world.now
             replayed = log.position
             clusterState = isRecovery ? "in archive recovery" : "in production"
             if !isRecovery { append(100) }
@@ -92,9 +107,13 @@ final class ModelPostgres {
     /// SIGINT: a fast shutdown, which goes on whatever becomes of the one who asked for it.
     func signalInt(takes: Span) {
         guard process == .running || isStarting else { return }
+        let mine = run
+        if isPostmasterStopped {
+            waitingSignal = { [weak self] in if self?.run == mine { self?.signalInt(takes: takes) } }
+            return
+        }
         process = .stopping
         hasShutdownRecord = false
-        let mine = run
         world.hosts[host].after(takes) { [weak self] in
             guard let self else { return }
             awaitStandbys(mine, since: world.now)
@@ -130,15 +149,22 @@ final class ModelPostgres {
         controlTimeline = log.branch.number
     }
 
-    func signalQuit(_ target: Int32) {
+    func signalQuit(_ target: Int32, withChildren: Bool = false) {
         guard target == pid, process != .stopped else { return }
+        if isPostmasterStopped {
+            waitingSignal = { [weak self] in self?.signalQuit(target) }
+            if withChildren { isDying = true }
+            return
+        }
         // The children are hit at once; the postmaster may take a moment.
         isDying = true
-        guard !isHung else { return }
-        let mine = run
-        world.hosts[host].after(world.random.between(.ms(1), .ms(150))) { [weak self] in
-            guard let self, run == mine, !isHung else { return }
-            ended()
+        awaitQuit(run, after: world.random.between(.ms(1), .ms(150)))
+    }
+
+    private func awaitQuit(_ mine: Int, after delay: Span) {
+        world.hosts[host].after(delay) { [weak self] in
+            guard let self, run == mine else { return }
+            if isHung { awaitQuit(mine, after: .ms(200)) } else { ended() }
         }
     }
 
@@ -157,6 +183,20 @@ final class ModelPostgres {
         ended(tells: !isPower)
     }
 
+    func setPostmasterStopped(_ stopped: Bool) {
+        isPostmasterStopped = stopped && process != .stopped
+        guard !stopped, let signal = waitingSignal else { return }
+        waitingSignal = nil
+        signal()
+    }
+
+    /// PANIC: could not write to its log.
+    func panic() {
+        guard process != .stopped else { return }
+        world.note("h\(host + 1): PANIC, the disk is full")
+        ended()
+    }
+
     func setHung(_ hung: Bool) {
         isHung = hung
         if !hung, pendingKill {
@@ -168,7 +208,10 @@ final class ModelPostgres {
     private func ended(tells: Bool = true) {
         guard process != .stopped else { return }
         run += 1
+        if process != .stopping || !isRecovery { world.checker.drill.stopped() }
         process = .stopped
+        isPostmasterStopped = false
+        waitingSignal = nil
         isStreaming = false
         isDying = false
         world.note("h\(host + 1): postgres down, \(clusterState) at \(LSN(rawValue: log.position))")
@@ -184,9 +227,10 @@ final class ModelPostgres {
         replayed = log.position
     }
 
-    /// A client's transaction, acknowledged at once.
-    func commit(_ bytes: UInt64) {
+    /// A client's transaction, acknowledged at once. Without `counts` nobody relies on the acknowledgement.
+    func commit(_ bytes: UInt64, counts: Bool = true) {
         append(bytes)
+        guard counts else { return }
         log.branch.acknowledged = max(log.branch.acknowledged, log.position)
     }
 
@@ -208,6 +252,7 @@ final class ModelPostgres {
         if isHung || replayed < log.position {
             return world.hosts[host].after(.ms(50)) { [weak self] in self?.awaitReplay(mine) }
         }
+        upSince = world.now
         let before = log
         log = LogEnd(branch: Branch(number: before.branch.number + 1, parent: before.branch, start: replayed),
                      position: replayed)
@@ -228,6 +273,7 @@ final class ModelPostgres {
     func noteStreaming(_ streaming: Bool) { isStreaming = streaming }
 
     func receive(_ end: LogEnd, replayedTo: UInt64) {
+        if end.position != log.position { grewAt = world.now }
         log = end
         replayed = min(max(replayed, replayedTo), end.position)
     }

@@ -78,7 +78,7 @@ extension ModelAgent {
     // MARK: The guard
 
     func armGuard(_ deadline: BootInstant, _ then: @escaping () -> Void) {
-        guard postgres.process != .stopped else { return then() }
+        guard postgres.process != .stopped, world.mutation != .noGuard else { return then() }
         let process = ProcessIdentity(pid: postgres.pid, startTicks: UInt64(postgres.pid))
         after(.ms(0.3)) { [weak self] in
             guard let self else { return }
@@ -107,7 +107,11 @@ extension ModelAgent {
     }
 
     private func guardLimit(_ deadline: BootInstant) -> BootInstant {
-        world.mutation == .ignoreDeadline ? deadline + .seconds(3600) : deadline
+        switch world.mutation {
+        case .ignoreDeadline: deadline + .seconds(3600)
+        case .lateGuard: deadline + .seconds(4)
+        default: deadline
+        }
     }
 
     // MARK: Peers

@@ -9,6 +9,8 @@ final class World {
     let options: Options
     let mutation: Mutation?
     var random: SplitMix
+    /// The chance of the fault that is being injected.
+    var chance = SplitMix(seed: 0)
     private(set) var now = Span.zero
     private var queue = EventQueue()
     let etcd: ModelEtcd
@@ -81,12 +83,12 @@ final class World {
     func host(_ name: String) -> Host? { hosts.first { $0.name == name } }
 }
 
-struct Violation: Sendable, CustomStringConvertible {
-    var invariant: String
+package struct Violation: Sendable, CustomStringConvertible {
+    package var invariant: String
     var text: String
     var at: Span
 
-    var description: String { "\(invariant) at \(at.seconds) s: \(text)" }
+    package var description: String { "\(invariant) at \(at.seconds) s: \(text)" }
 }
 
 /// Who can reach whom. Directed: a partition may be one-way.

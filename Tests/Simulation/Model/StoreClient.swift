@@ -1,5 +1,6 @@
 import Cluster
 import HACore
+import Timekeeping
 import PostgresModel
 
 /// What became of a write, as `Store.WriteOutcome` says it, and `failed` for what it throws.
@@ -19,6 +20,8 @@ final class ModelStore {
     private var ownWrites: [(revision: Int64, change: (inout ClusterView, Int64) -> Void)] = []
     private var confirmed: Span?
     private var failingSince: Span?
+    /// Revisions went back: believed no more, until a person restarts the agent.
+    private var wentBack = false
     private(set) var state = StoreObservation.unknown
     private var retryTimeout: Span { world.options.retryTimeout }
     private var loopWait: Span { world.options.loopWait }
@@ -38,7 +41,11 @@ final class ModelStore {
 
     private func follow() {
         let agent = agent
-        world.etcd.watch(from: agent.host.index) { [weak self, weak agent] view in
+        let reread = { [weak self, weak agent] in
+            agent?.run { self?.refresh { _ in } }
+            return
+        }
+        world.etcd.watch(from: agent.host.index, compacted: reread) { [weak self, weak agent] view in
             agent?.run {
                 guard let self, view.revision > self.cache.revision else { return }
                 self.take(view)
@@ -62,20 +69,29 @@ final class ModelStore {
 
     func refresh(_ then: @escaping (Bool) -> Void) {
         let asked = world.now
+        let floor = cache.revision
         agent.ask(timeout: retryTimeout, { $0.view }) { [weak self] (reply: ModelEtcd.Reply<ClusterView>) in
             guard let self else { return }
             guard case .ok(let view) = reply else {
                 failed()
                 return then(false)
             }
-            adopt(view, asked)
-            then(true)
+            then(adopt(view, asked, floor: floor))
         }
     }
 
-    private func adopt(_ view: ClusterView, _ asked: Span) {
+    /// `floor`: the revision that was known when it was asked for.
+    private func adopt(_ view: ClusterView, _ asked: Span, floor: Int64) -> Bool {
+        guard !wentBack else { return false }
+        guard view.revision >= floor || world.mutation == .believeRestoredStore else {
+            wentBack = true
+            world.note("\(agent.host.name): the store went back")
+            publish(.unreachable(since: BootInstant(nanoseconds: 0), last: cache))
+            return false
+        }
         if view.revision >= cache.revision { take(view) }
         confirm(asked)
+        return true
     }
 
     private func take(_ view: ClusterView) {
@@ -85,12 +101,14 @@ final class ModelStore {
     }
 
     private func confirm(_ moment: Span) {
+        guard !wentBack else { return }
         failingSince = nil
         confirmed = max(moment, confirmed ?? moment)
         publish(.connected(cache, confirmed: agent.host.clock))
     }
 
     private func failed() {
+        guard !wentBack else { return }
         let since = failingSince ?? world.now
         failingSince = since
         let last: ClusterView? = if case .unknown = state { nil } else { cache }
@@ -113,14 +131,15 @@ final class ModelStore {
         _ then: @escaping (Outcome) -> Void
     ) {
         let asked = world.now
-        agent.ask(timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
+        let floor = cache.revision
+        agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
             guard let held = apply(etcd) else { return nil }
             return (held, etcd.view)
         }) { [weak self] (reply: ModelEtcd.Reply<(Bool, ClusterView)>) in
             guard let self else { return }
             switch reply {
             case .ok((let held, let view)):
-                adopt(view, asked)
+                guard adopt(view, asked, floor: floor) else { return then(.ambiguous) }
                 then(held ? .done(cache) : .compareFailed(cache))
             case .refused: then(.failed)
             case .silent: settle(finding, then)
@@ -145,7 +164,7 @@ final class ModelStore {
         _ then: @escaping () -> Void
     ) {
         if case .connected = state, isSame(cache) { return then() }
-        agent.ask(timeout: retryTimeout, { etcd -> Int64? in
+        agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> Int64? in
             guard lease == 0 || etcd.hasLease(lease) else { return nil }
             etcd.write(change)
             return etcd.view.revision

@@ -52,7 +52,8 @@ final class ModelLease {
     private func grant() {
         let sent = agent.host.clock
         let ttl = ttl
-        agent.ask(timeout: tryTimeout, { $0.grant(ttl: ttl) }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
+        let host = agent.host.index
+        agent.ask(isWrite: true, timeout: tryTimeout, { $0.grant(ttl: ttl, to: host) }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
             guard let self else { return }
             guard case .ok(let id) = reply else { return again(.ms(100)) }
             confirmed(Lease(id: id, confirmed: sent))

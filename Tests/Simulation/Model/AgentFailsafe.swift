@@ -60,6 +60,7 @@ extension ModelAgent {
         let until = sent + ttl - ModelLease.margin(ttl)
         if failsafe.leadUntil.map({ $0 < host.clock }) ?? true { world.note("\(me): leads by failsafe") }
         failsafe.leadUntil = until
+        host.mayWrite(until: world.now + Span(rawValue: (until - host.clock).wholeNanoseconds) + Span(rawValue: ModelLease.margin(ttl).wholeNanoseconds))
         if case .armed(let deadline) = guardian, until > deadline { moveGuard(to: until) }
         ring()
     }
@@ -76,7 +77,7 @@ extension ModelAgent {
 
     /// The promise of the agent before us, which wrote it to disk; after a reboot its moment is unknown.
     func takeOverPromise() {
-        guard let (leader, until, boots) = host.promise else { return }
+        guard let (leader, until, boots) = host.promise, world.mutation != .forgetPromise else { return }
         failsafe.accepted = (leader, boots == host.boots ? until : host.clock + options.ttl.duration)
     }
 }
