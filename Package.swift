@@ -108,7 +108,10 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
-        tests("Agent", ["Agent", "HACore", "JSON", "PostgresModel", "Timekeeping"]),
+        tests("Agent", [
+            "Agent", "API", "Cluster", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+        ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),

@@ -183,7 +183,18 @@ extension Action {
         case .acquireLock: "acquireLock"
         case .reattachLock: "reattachLock"
         case .releaseLock(let lsn): "releaseLock" + (lsn.map { " \($0)" } ?? "")
-        case .writeInitialize(let identifier): "writeInitialize \(identifier)"
+        case .writeInitialize(let identifier, _): "writeInitialize \(identifier)"
+        case .claimInitialize: "claimInitialize"
+        case .removeInitialize(let revision): "removeInitialize at \(revision)"
+        case .restoreConfig: "restoreConfig"
+        case .writeSync(let leader, let standbys, let quorum, let revision):
+            "writeSync leader=\(leader) standbys=\(standbys.joined(separator: ",")) quorum=\(quorum) at \(revision)"
+        case .removeSync(let revision): "removeSync at \(revision)"
+        case .setSynchronousStandbys(let names):
+            "setSynchronousStandbys \(names.map { $0.isNone ? "none" : $0.description } ?? "own")"
+        case .stopStreaming: "stopStreaming"
+        case .clearRestart(let reason): "clearRestart (\(reason))"
+        case .clearReinitialise(let reason): "clearReinitialise (\(reason))"
         case .begin(let operation): "begin \(operation.words)"
         case .cancelOperation: "cancelOperation"
         case .follow(let upstream): "follow \(upstream.name)"
@@ -208,6 +219,11 @@ extension Operation {
         case .demote(.offline): "demote offline"
         case .rewind(let source): "rewind from \(source.name)"
         case .clone(let source): "clone from \(source.name)"
+        case .demote(.standbyCluster): "demote standby-cluster"
+        case .reinitialise(let source): "reinitialise from \(source.name)"
+        case .restart(.asked): "restart"
+        case .restart(.scheduled): "restart scheduled"
+        case .bootstrap: "bootstrap"
         }
     }
 }

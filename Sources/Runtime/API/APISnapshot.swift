@@ -28,15 +28,31 @@ public struct APISnapshot: Sendable {
     public var location: LSN?
     public var receivedLocation: LSN?
     public var replayedLocation: LSN?
+    /// `latest_end_lsn` of pg_stat_wal_receiver: the leader's position as the wal receiver last heard it. Lag is
+    /// judged against the greater of this and `status.optime`.
+    public var latestEndLocation: LSN?
+    /// pg_last_xact_replay_timestamp, `YYYY-MM-DD HH:MM:SS.ffffff+00:00`
     public var replayedTimestamp: String?
     public var isReplayPaused: Bool
     /// `streaming`, `in archive recovery` or nil.
     public var replicationState: String?
     /// Rows of pg_stat_replication in Patroni's form.
     public var replication: [JSON]
+    /// False when the server runs and its status could not be read: the state is then shown as `unknown`, and
+    /// neither position nor version is.
+    public var isServerStatusKnown: Bool = true
 
+    /// Effective tags: those of the file without `false` ones, and what the agent adds for a time.
     public var tags: JSONObject
+    /// Parameter to `{"old_value": ..., "new_value": ...}`; not empty: a restart is pending.
     public var pendingRestartReason: JSONObject
+    public var scheduledRestart: ScheduledRestart?
+    /// A watchdog is required and cannot be used: this member may not lead.
+    public var isWatchdogFailed: Bool = false
+    /// Log lines that wait to be written; shown when there are more than two (Patroni's normal number).
+    public var logQueueSize: Int = 0
+    /// Log lines that were dropped, because the queue was full.
+    public var logRecordsLost: Int = 0
     /// The last view of the store and when it was confirmed; nil before the first read.
     public var cluster: ClusterView?
     public var clusterConfirmed: BootInstant?
@@ -44,6 +60,8 @@ public struct APISnapshot: Sendable {
     public var storeLastSeen: Int64?
     public var isPaused: Bool
     public var isFailsafeActive: Bool
+    /// `failsafe_mode` of the dynamic configuration.
+    public var isFailsafeEnabled: Bool = false
     public var maximumLagOnFailover: ByteCount
     public var ttl: Duration
     /// When the last decision was completed.

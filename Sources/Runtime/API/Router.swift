@@ -2,20 +2,6 @@ import Cluster
 import JSON
 import Timekeeping
 
-/// A request that changes something; the agent carries it out.
-public enum APICommand: Equatable, Sendable {
-    /// POST /switchover: hand the lock from `leader` to `candidate` (nil: the best one).
-    case switchover(leader: String, candidate: String?, scheduledAt: String?)
-    /// POST /failover: make `candidate` the leader, whoever leads now.
-    case failover(candidate: String)
-    case deleteSwitchover
-    /// PATCH /config: merge into the dynamic configuration.
-    case patchConfig(JSON)
-    /// POST /failsafe: a leader that lost the store asks whether we are there and follow it.
-    case failsafe(leader: String, apiURL: String)
-    case reload
-}
-
 /// Decides what a request gets. Pure: the answers to reads, or the command to carry out.
 public enum APIRoute: Equatable, Sendable {
     case answer(APIResponse)
@@ -75,7 +61,7 @@ extension APISnapshot {
             guard let leader = fields["name"]?.string, let url = fields["api_url"]?.string else {
                 return .answer(.text("the body needs name and api_url", status: 400))
             }
-            return .command(.failsafe(leader: leader, apiURL: url))
+            return .command(.failsafe(FailsafeClaim(leader: leader, apiURL: url)))
         case "failover" where fields["leader"] == nil:
             guard let candidate else {
                 return .answer(.text("Failover could be performed only to a specific candidate", status: 400))
@@ -86,9 +72,10 @@ extension APISnapshot {
             guard let leader = fields["leader"]?.string else {
                 return .answer(.text("Switchover could be performed only from a specific leader", status: 400))
             }
+            let time = fields["scheduled_at"]?.string.map { text in Result { try WallTime(parsing: text) } }
+            if case .failure = time { return .answer(.text("scheduled_at needs an ISO 8601 time with zone", status: 422)) }
             return refusal(leader: leader, candidate: candidate).map { .answer($0) }
-                ?? .command(.switchover(
-                    leader: leader, candidate: candidate, scheduledAt: fields["scheduled_at"]?.string))
+                ?? .command(.switchover(leader: leader, candidate: candidate, scheduledAt: try? time?.get()))
         }
     }
 

@@ -11,11 +11,20 @@ import Timekeeping
 extension Agent {
     func perform(_ action: Action) async {
         switch action {
-        case .acquireLock: await acquireLock()
-        case .reattachLock: await reattachLock()
-        case .releaseLock(let finalLSN): await releaseLock(finalLSN: finalLSN)
-        case .writeInitialize(let identifier):
-            await attempt("writing initialize") { _ = try await self.parts.store.writeInitialize(identifier.description) }
+        case .acquireLock: claimLock(.acquire, "taking the lock")
+        case .reattachLock: claimLock(.reattach, "taking our lock over")
+        case .releaseLock(let finalLSN): Task { await releaseLock(finalLSN: finalLSN) }
+        case .writeInitialize(let identifier, let revision):
+            beside("writing initialize") {
+                _ = try await $0.parts.store.writeInitialize(identifier.description, replacing: revision)
+            }
+        case .writeSync(let leader, let standbys, let quorum, let revision):
+            let key = SyncKey(modRevision: revision, leader: leader, quorum: quorum, standbys: standbys)
+            beside("writing sync") {
+                _ = try await $0.parts.store.writeSync(key, expecting: revision == 0 ? nil : revision)
+            }
+        case .removeSync(let revision):
+            beside("removing sync") { _ = try await $0.parts.store.writeSync(nil, expecting: revision) }
         case .begin(let operation): begin(operation)
         case .cancelOperation: running?.cancel()
         case .follow(let upstream):
@@ -24,19 +33,28 @@ extension Agent {
         case .armGuard(let deadline): await armGuard(deadline)
         case .disarmGuard: await disarmGuard()
         case .clearFailover(let reason):
-            log.notice("clearing the failover request: \(reason)")
-            await attempt("clearing the failover key") { _ = try await self.parts.store.clearFailover() }
+            if !state.writesUnderWay.contains(Self.clearingFailover) {
+                log.notice("clearing the failover request: \(reason)")
+            }
+            beside(Self.clearingFailover) { _ = try await $0.parts.store.clearFailover() }
         case .keepSlots(let names):
-            await attempt("keeping slots") { try await self.parts.server.keepSlots(for: names, by: self.clock.now + self.dynamic.loopWait) }
+            let limit = clock.now + dynamic.loopWait
+            beside("keeping slots") { try await $0.parts.server.keepSlots(for: names, by: limit) }
+        case .claimInitialize, .removeInitialize, .restoreConfig, .setSynchronousStandbys, .stopStreaming,
+            .clearRestart, .clearReinitialise:
+            // Only decided on observations that this agent does not make.
+            log.error("'\(action)' is not carried out")
         }
     }
+
+    private static let clearingFailover = "clearing the failover key"
 
     /// Failures of single actions are logged; the next decision sees what became of them.
     func attempt(_ what: String, _ body: () async throws -> Void) async {
         do {
             try await body()
         } catch {
-            log.warning("\(what): \(error)")
+            log.warning("\(what): \(sentence(for: error))")
         }
     }
 
@@ -52,48 +70,81 @@ extension Agent {
         }
     }
 
+    // MARK: Writes beside the loop
+
+    /// Begins a write to the store and goes on at once: a slow store delays no decision. While it is under way, the
+    /// same is not begun again; its end rings the bell.
+    func beside(_ what: String, _ body: @escaping @Sendable (Agent) async throws -> Void) {
+        guard state.writesUnderWay.insert(what).inserted else { return }
+        Task {
+            await attempt(what) { try await body(self) }
+            self.writeEnded(what)
+        }
+    }
+
+    private func writeEnded(_ what: String) {
+        state.writesUnderWay.remove(what)
+        bell.ring()
+    }
+
     // MARK: The lock
 
-    private func acquireLock() async {
-        guard case .held(let id, let deadline) = state.lease else { return }
-        do {
-            let outcome = try await parts.store.acquireLock(lease: id)
-            await settled(outcome, deadline: deadline, what: "acquiring the lock")
-        } catch {
-            log.warning("acquiring the lock: \(error)")
+    /// Takes the lock, or puts it under the present lease.
+    private func claimLock(_ transaction: LockClaim.Transaction, _ what: String) {
+        guard case .held(let id, let deadline) = state.lease,
+            state.claim.begin(transaction, hasPromised: state.failsafe.hasPromised(at: clock.now, me: me))
+        else { return }
+        let store = parts.store
+        Task {
+            do {
+                let outcome = try await transaction == .acquire ? store.acquireLock(lease: id) : store.reattachLock(lease: id)
+                await self.settled(outcome, lease: id, deadline: deadline, what: what)
+            } catch {
+                self.state.claim.ended(lease: id, isDefinite: true)
+                self.log.warning("\(what): \(sentence(for: error))")
+            }
+            self.bell.ring()
         }
     }
 
-    private func reattachLock() async {
-        guard case .held(let id, let deadline) = state.lease else { return }
-        do {
-            let outcome = try await parts.store.reattachLock(lease: id)
-            await settled(outcome, deadline: deadline, what: "taking our lock over")
-        } catch {
-            log.warning("taking our lock over: \(error)")
-        }
-    }
-
-    private func settled(_ outcome: WriteOutcome, deadline: BootInstant, what: String) async {
+    private func settled(_ outcome: WriteOutcome, lease: Int64, deadline: BootInstant, what: String) async {
         switch outcome {
         case .done(let view):
+            state.claim.ended(lease: lease, isDefinite: true)
             state.store = .connected(view, confirmed: clock.now)
             // A running primary is under guard from the moment the lock is ours.
             if case .running(let server) = state.server.process, !server.isInRecovery { await armGuard(deadline) }
-            bell.ring()
         case .compareFailed(let view):
+            state.claim.ended(lease: lease, isDefinite: true)
             log.info("\(what): \(view.leader?.name ?? "nobody") has it")
             state.store = .connected(view, confirmed: clock.now)
-            bell.ring()
         case .ambiguous(let reason):
+            state.claim.ended(lease: lease, isDefinite: false)
             log.warning("\(what): \(reason)")
+            retireLease(lease)
+        }
+    }
+
+    /// Nobody knows whether a claim under this lease will still be carried out: once the lease is gone, it cannot be.
+    /// A server that may be writable keeps its lease, for its guard's deadline hangs on it.
+    private func retireLease(_ id: Int64) {
+        if case .running(let server) = state.server.process, !server.isInRecovery { return }
+        guard state.memory.leads == false else { return }
+        let lease = parts.lease
+        Task {
+            await lease.retire(id)
+            self.state.claim.leaseIsGone(id)
+            self.bell.ring()
         }
     }
 
     func releaseLock(finalLSN: LSN?) async {
+        guard state.claim.begin(.release, hasPromised: false) else { return }
+        await parts.reports.forget(.status, .history, .failsafe)
         await attempt("releasing the lock") {
             _ = try await self.parts.store.releaseLock(finalLSN: finalLSN)
         }
+        state.claim.ended(lease: nil, isDefinite: true)
         bell.ring()
     }
 

@@ -31,6 +31,7 @@ public actor Agent {
     struct Parts: Sendable {
         var server: LocalServer
         var store: ClusterStore
+        var reports: ReportWriter
         var lease: LeaseKeeper
         var guardian: GuardClient
         var guardProgram: GuardClient.Program
@@ -125,28 +126,28 @@ public actor Agent {
     // MARK: The loop
 
     /// Decides until asked to end.
-    func decisionLoop(publish: @Sendable (APISnapshot) -> Void, ready: @Sendable (String) -> Void) async {
-        var isFirst = true
+    /// - Parameters:
+    ///   - publish: takes what the API answers from now on.
+    ///   - tell: takes the sentence of each decision that differs from the one before, for the service manager.
+    func decisionLoop(publish: @Sendable (APISnapshot) -> Void, tell: @Sendable (String) -> Void) async {
         while ending == nil {
             await observe()
             let decision = decide(observation(), memory: state.memory)
+            let isNews = decision.reason != state.decision?.reason
             note(decision)
             for action in decision.actions { await perform(action) }
             await report(publish: publish)
             // A cycle came to its end: the lease may be renewed for the length of another ttl. None is taken
             // before the store has said how long it is to be.
             if state.store != .unknown { await parts.lease.allowRenewal(until: clock.now + dynamic.ttl) }
-            if isFirst {
-                isFirst = false
-                ready(decision.reason)
-            }
+            if isNews { tell(decision.reason) }
             await bell.wait(until: decision.wakeAt, clock: clock)
         }
         if let ending { await leave(ending) }
     }
 
     private func observe() async {
-        state.server = await parts.server.observe()
+        state.server = await probed(parts.server.observe())
         state.guardian = await guardObservation()
         askFailsafeIfNeeded()
         if state.settings.ttl != dynamic.ttl { state.settings = coreSettings() }

@@ -32,12 +32,15 @@ public enum AgentProgram {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await parts.store.run() }
             tasks.addTask { await parts.lease.run() }
+            tasks.addTask { await parts.reports.run() }
+            tasks.addTask { for await report in parts.reports.done { await agent.reportDone(report) } }
             tasks.addTask { for await new in await parts.store.states() { await agent.storeChanged(new) } }
             tasks.addTask { for await new in await parts.lease.states() { await agent.leaseChanged(new) } }
             tasks.addTask { for await _ in parts.server.postmasterExits { await agent.postmasterDied() } }
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
             tasks.addTask { await Signals.watch(hostStops: configuration.runtimeDirectory + "/host-stops") { await agent.end($0) } reload: { await agent.ring() } }
-            await agent.decisionLoop(publish: { api.publish($0) }, ready: { service.ready($0) })
+            tasks.addTask { await agent.probeLoop() }
+            await agent.decisionLoop(publish: { api.publish($0) }, tell: { service.ready($0) })
             service.stopping()
             tasks.cancelAll()
         }
@@ -51,11 +54,12 @@ public enum AgentProgram {
         let etcd = try etcdConfiguration(configuration)
         let runtime = configuration.runtimeDirectory
         let ttl = DynamicConfiguration().ttl
+        let store = ClusterStore(
+            client: try EtcdClient(etcd, group: group), namespace: configuration.namespace,
+            scope: configuration.scope, member: configuration.name, clock: clock, log: log)
         return Agent.Parts(
             server: LocalServer(try ServerSettings(configuration), log: log),
-            store: ClusterStore(
-                client: try EtcdClient(etcd, group: group), namespace: configuration.namespace,
-                scope: configuration.scope, member: configuration.name, clock: clock, log: log),
+            store: store, reports: ReportWriter(store: store, log: log),
             lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, clock: clock, log: log),
             guardian: GuardClient(socket: "\(runtime)/guard.sock"),
             guardProgram: .init(path: configuration.guardPath, logFile: "\(runtime)/guard.log"),

@@ -1,6 +1,7 @@
 import Cluster
 import Configuration
 import HACore
+import PostgresModel
 import Timekeeping
 
 /// What the agent knows between two decisions. The decision loop is its only owner.
@@ -18,15 +19,25 @@ struct AgentState {
     var decision: Decision?
     /// A promotion whose first checkpoint is not done: pg_rewind against us must wait for it.
     var checkpointAfterPromotePending = false
-    /// A promotion whose history is not known to be in the store: others tell timelines of one number apart by it.
-    var historyPending = false
+    /// Our own transactions on the leader key.
+    var claim = LockClaim()
+    /// Writes that were begun and have not ended, by what they do.
+    var writesUnderWay: Set<String> = []
+    /// The server's own timeline history, read once a timeline.
+    var ownHistory: OwnHistory?
+
+    /// The switches that led to a timeline, as PostgreSQL's history file tells them.
+    struct OwnHistory {
+        var timeline: Timeline
+        var switches: [(timeline: Timeline, end: LSN, reason: String)]
+    }
 
     /// The store's last view, however old.
     var view: ClusterView? {
         switch store {
         case .unknown: nil
         case .connected(let view, _): view
-        case .unreachable(_, let last): last
+        case .unreachable(_, let last), .regressed(let last, _): last
         }
     }
 

@@ -24,10 +24,12 @@ extension Agent: APIController {
             await attempt("deleting the switchover") { _ = try await self.parts.store.clearFailover() }
             return .text("scheduled switchover deleted", status: 200)
         case .patchConfig(let patch): return await patchConfig(patch)
-        case .failsafe(let leader, let apiURL): return acceptFailsafe(leader: leader, apiURL: apiURL)
+        case .failsafe(let claim): return acceptFailsafe(leader: claim.leader, apiURL: claim.apiURL)
         case .reload:
             bell.ring()
-            return .text("reload scheduled", status: 202)
+            return .reloadScheduled
+        case .restart, .scheduleRestart, .deleteRestart, .reinitialize, .replaceConfig:
+            return .text("not supported by this version", status: 501)
         }
     }
 

@@ -16,8 +16,15 @@ struct FailsafeState {
     /// As leader: members of lists that were sent to the store and not confirmed. One of them may be in force, and
     /// whoever is in it takes part in a race unless it is asked.
     var sent: [String: String] = [:]
+    /// As leader: the list that was last left for writing.
+    var posted: [String: String] = [:]
     /// As member: the leader we accepted, and until when.
     var accepted: (leader: String, until: BootInstant)?
+
+    /// Another leader may rely on our staying out of a race.
+    func hasPromised(at now: BootInstant, me: String) -> Bool {
+        accepted.map { $0.until > now && $0.leader != me } ?? false
+    }
 }
 
 extension Agent {
@@ -54,7 +61,10 @@ extension Agent {
     }
 
     private var storeIsSilent: Bool {
-        if case .unreachable = state.store { return true }
+        switch state.store {
+        case .unreachable, .regressed: return true
+        case .unknown, .connected: break
+        }
         guard case .held(_, let deadline) = state.lease else { return false }
         // A keepalive is overdue: half of the lease is gone.
         return deadline - clock.now < dynamic.ttl / 2
@@ -126,6 +136,7 @@ extension Agent {
         if let view = state.view, let known = view.leader?.name, known != leader, case .connected = state.store {
             return .text("\(known) leads", status: 500)
         }
+        if let objection = state.claim.objectionToPromise { return .text(objection, status: 500) }
         let promise = FailsafePromise(leader: leader, until: clock.now + dynamic.ttl)
         do {
             // On disk before the answer: an agent that restarts must keep the promise of the one before it.

@@ -10,21 +10,25 @@ import Timekeeping
 
 /// What the agent says of itself: the member key, `status`, and the API's snapshot.
 extension Agent {
-    /// Tells the store and the API what the last cycle saw.
+    /// Tells the store and the API what the last cycle saw. Nothing here waits for the store.
     func report(publish: @Sendable (APISnapshot) -> Void) async {
-        let details = await parts.server.details(by: clock.now + .seconds(2))
+        let details = await currentDetails()
         publish(snapshot(details))
         guard case .connected = state.store else { return }
-        await touchMember()
+        if case .held(let id, _) = state.lease { await parts.reports.post(.member(member(), lease: id)) }
         if state.holdsLock(as: me), case .running(let server) = state.server.process, !server.isInRecovery {
             await publishStatus(server, details)
-            if state.historyPending {
-                await attempt("writing the history of timelines") { try await self.writeHistory() }
-            }
-            await keepHistory()
+            await postHistory()
         }
     }
 
+    /// A server that does not answer the short question is not asked the long one.
+    private func currentDetails() async -> ServerDetails {
+        guard case .running = state.server.process else { return ServerDetails() }
+        return await parts.server.details(by: clock.now + .seconds(1))
+    }
+
+    /// Writes the member key and waits for it; for an agent that leaves.
     func touchMember() async {
         guard case .held(let id, _) = state.lease else { return }
         let member = member()
@@ -35,16 +39,20 @@ extension Agent {
         var slots = details.slots
         slots[slotName(forMember: me)] = server.lsn
         let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: state.view?.status.retainSlots ?? [])
-        await attempt("writing status") { _ = try await self.parts.store.writeStatus(status) }
+        await parts.reports.post(.status(status))
         guard dynamic.failsafeMode else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
         let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
         if failsafe != state.view?.failsafe {
             state.failsafe.sent.merge(failsafe) { $1 }
-            await attempt("writing failsafe") {
-                if case .done = try await self.parts.store.writeFailsafe(failsafe) { self.state.failsafe.sent = [:] }
-            }
+            state.failsafe.posted = failsafe
+            await parts.reports.post(.failsafe(failsafe))
         }
+    }
+
+    /// The store has a report of ours. When it has the newest list of failsafe members, none of the earlier ones counts.
+    func reportDone(_ report: Report) {
+        if case .failsafe(state.failsafe.posted) = report { state.failsafe.sent = [:] }
     }
 
     /// Our member key.
@@ -74,7 +82,9 @@ extension Agent {
             switch operation {
             case .start: return .starting
             case .stop, .demote: return .stopping
-            case .clone: return .creatingReplica
+            case .clone, .reinitialise: return .creatingReplica
+            case .restart: return .restarting
+            case .bootstrap: return .initializing
             case .promote, .rewind: break
             }
         }

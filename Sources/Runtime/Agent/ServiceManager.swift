@@ -7,8 +7,8 @@ struct ServiceManager: Sendable {
     /// - Parameter path: the value of NOTIFY_SOCKET; nil when nobody listens. A leading `@` is an abstract name.
     init(path: String?) { self.path = path }
 
+    /// Said again with each new status: readiness that is known already changes nothing.
     func ready(_ status: String) { send("READY=1\nSTATUS=\(line(status))") }
-    func status(_ status: String) { send("STATUS=\(line(status))") }
     func stopping() { send("STOPPING=1") }
 
     private func line(_ text: String) -> String { text.replacing("\n", with: " ") }

@@ -57,7 +57,7 @@ public struct Memory: Equatable, Sendable {
 
 /// Operations of one kind share their count of failures.
 public enum OperationKind: String, CaseIterable, Hashable, Sendable {
-    case start, stop, promote, demote, rewind, clone
+    case start, stop, promote, demote, rewind, clone, reinitialise, restart, bootstrap
 }
 
 extension Operation {
@@ -69,6 +69,9 @@ extension Operation {
         case .demote: .demote
         case .rewind: .rewind
         case .clone: .clone
+        case .reinitialise: .reinitialise
+        case .restart: .restart
+        case .bootstrap: .bootstrap
         }
     }
 }

@@ -47,8 +47,8 @@ enum SafetyRules {
 }
 
 extension Operation {
-    /// For sentences.
-    var text: String {
+    /// For sentences and logs.
+    public var text: String {
         switch self {
         case .start(.primary): "start as primary"
         case .start(.standby(nil)): "start as standby"
@@ -58,8 +58,13 @@ extension Operation {
         case .demote(.immediate): "immediate demotion"
         case .demote(.switchover): "demotion for the switchover"
         case .demote(.offline): "demotion while the store is out of reach"
+        case .demote(.standbyCluster): "demotion to a standby cluster"
         case .rewind(let source): "pg_rewind from \(source.name)"
         case .clone(let source): "base backup from \(source.name)"
+        case .reinitialise(let source): "new copy from \(source.name)"
+        case .restart(.asked): "restart"
+        case .restart(.scheduled): "scheduled restart"
+        case .bootstrap: "making the new cluster"
         }
     }
 }

@@ -36,7 +36,10 @@ extension Situation {
     }
 
     var storeIsUnreachable: Bool {
-        if case .unreachable = o.store { true } else { false }
+        switch o.store {
+        case .unreachable, .regressed: true
+        case .unknown, .connected: false
+        }
     }
 
     /// The leader key, unless it is one that we have given back and a late view still shows.

@@ -38,7 +38,7 @@ enum Upkeep {
             then: "write our system identifier"
         ) { s, _ in
             guard s.iHoldTheLock, s.iAmPrimary, s.identity == .uninitialised, let data = s.data else { return nil }
-            return .writeInitialize(data.systemIdentifier)
+            return .writeInitialize(data.systemIdentifier, replacing: s.view?.initializeRevision ?? 0)
         },
     ]
 }

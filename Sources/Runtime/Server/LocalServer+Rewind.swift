@@ -53,7 +53,7 @@ extension LocalServer {
     }
 
     /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
-    nonisolated var rewindMarker: String { "\(settings.stateDirectory)/\(settings.name).rewinding" }
+    nonisolated var rewindMarker: String { settings.rewindMarker }
 
     /// pg_rewind wants an orderly shutdown. A single-user server recovers and shuts down; archiving is switched off
     /// in a way that keeps what waits for the archive.

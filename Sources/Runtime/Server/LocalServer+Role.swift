@@ -74,21 +74,6 @@ extension LocalServer {
         _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
     }
 
-    /// Proves that a primary takes connections and gets its log onto the disk: a new connection, and a transaction
-    /// that has to wait for a flush. A transactional message does that with about 100 bytes of log and one
-    /// transaction id; `txid_current()` alone commits without waiting, `pg_create_restore_point` fills the owner's
-    /// log, and a table would be the owner's. A server whose flush position moved since the last probe has proved
-    /// the disk by its own work, so only an idle primary spends an id, once a call.
-    public func probeWrites(by deadline: BootInstant) async throws {
-        let probe = try await connect(by: deadline)
-        let position = try await probe.query("select pg_catalog.pg_current_wal_flush_lsn()", by: deadline).scalar
-        let flushed = position.flatMap { LSN($0) }
-        defer { lastFlushed = flushed }
-        if let flushed, let lastFlushed, flushed > lastFlushed { return }
-        _ = try await probe.query(
-            "select pg_catalog.pg_logical_emit_message(true, 'pgadopt', 'probe')", by: deadline)
-    }
-
     public func isInRecovery(by deadline: BootInstant) async throws -> Bool {
         try await query("select pg_catalog.pg_is_in_recovery()", by: deadline).scalar == "t"
     }

@@ -19,7 +19,7 @@ extension LocalServer {
         try await settle(by: deadline)
         try prepare(mode)
         let options = startOptions()
-        let logOffset = (try? readSmallFile(settings.logFile, limit: 1 << 26).count) ?? 0
+        let logOffset = files.size(of: settings.logFile)
         startingSince = clock.now
         let process = DetachedProcess(
             path: settings.program("postgres"),
@@ -126,8 +126,7 @@ extension LocalServer {
 
     /// The last lines of the postmaster's output since `offset`, for error texts.
     private func logTail(from offset: Int) -> String {
-        guard let bytes = try? readSmallFile(settings.logFile, limit: 1 << 26), bytes.count > offset else { return "" }
-        let lines = String(decoding: bytes[offset...], as: UTF8.self).split(separator: "\n").suffix(3)
+        let lines = files.text(of: settings.logFile, from: offset).split(separator: "\n").suffix(3)
         return lines.isEmpty ? "" : "; it said: \(lines.joined(separator: "; "))"
     }
 }

@@ -91,7 +91,25 @@ public struct ServerSettings: Sendable {
         self.timestamp = timestamp
     }
 
+    /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
+    var rewindMarker: String { "\(stateDirectory)/\(name).rewinding" }
+
     func program(_ name: String) -> String { "\(binDirectory)/\(name)" }
+
+    /// libpq settings of a connection to the local server as superuser.
+    /// - Parameter options: further settings of the session, above those of the role and of the database.
+    func localConnection(application: String = "pgadopt-agent", options: String = "") -> [String: String] {
+        var all = superuser.options
+        all["host"] = host
+        all["port"] = String(port)
+        all["dbname"] = database
+        all["user"] = superuser.user
+        all["password"] = superuser.password
+        all["application_name"] = application
+        // English texts; no statement of ours waits for a synchronous standby, or outlives us by long.
+        all["options"] = "-c lc_messages=C -c synchronous_commit=local -c statement_timeout=60s \(options)"
+        return all
+    }
 
     /// `-c config_file=` where it is needed.
     var configArguments: [String] { configFile.map { ["-c", "config_file=\($0)"] } ?? [] }

@@ -36,20 +36,20 @@ extension ClusterStore {
         }
     }
 
-    /// Deletes the leader key if our name is on it. With `finalLSN` the position goes into `status` first, so that
-    /// candidates can tell whether they have everything; slots are kept as last known.
+    /// Deletes the leader key if our name is on it. With `finalLSN` the position goes into `status` in the same
+    /// transaction, so that candidates can tell whether they have everything; slots are kept as last known.
     @discardableResult
     public func releaseLock(finalLSN: LSN?) async throws -> WriteOutcome {
+        var steps: [RequestOperation] = []
         if let finalLSN {
             var status = cache.view.status
             status.optime = finalLSN
-            // Giving up the lock matters more than the position.
-            do { try await writeStatus(status) } catch { log.warning("final position not written: \(error)") }
+            steps.append(.put(key: paths.key("status"), value: status.json.bytes))
         }
         let key = paths.key("leader")
         let me = member
         return try await carryOut(
-            compares: [Compare(key, .value(name))], success: [.delete(.key(key))]
+            compares: [Compare(key, .value(name))], success: steps + [.delete(.key(key))]
         ) { $0.view.leader?.name == me ? .open : .applied }
     }
 
@@ -106,14 +106,16 @@ extension ClusterStore {
         try await putUnlessSame(paths.member(member), report.json.bytes, lease: lease)
     }
 
+    /// Patroni puts the leader's keys without a condition; a put that was delayed would then take the place of what
+    /// a later leader has written. Here our name must still be on the leader key.
     @discardableResult
     public func writeStatus(_ status: StatusKey) async throws -> WriteOutcome {
-        try await putUnlessSame("status", status.json.bytes)
+        try await putWhileLeading("status", status.json.bytes)
     }
 
     @discardableResult
     public func writeHistory(_ entries: [HistoryEntry]) async throws -> WriteOutcome {
-        try await putUnlessSame("history", HistoryEntry.json(entries).bytes)
+        try await putWhileLeading("history", HistoryEntry.json(entries).bytes)
     }
 
     /// `failsafe`: member name to api_url.
@@ -121,13 +123,13 @@ extension ClusterStore {
     public func writeFailsafe(_ members: [String: String]) async throws -> WriteOutcome {
         var object = JSONObject()
         for name in members.keys.sorted() { object[name] = members[name].map(JSON.string) }
-        return try await putUnlessSame("failsafe", JSON.object(object).bytes)
+        return try await putWhileLeading("failsafe", JSON.object(object).bytes)
     }
 
-    private nonisolated var name: [UInt8] { Array(member.utf8) }
+    nonisolated var name: [UInt8] { Array(member.utf8) }
 }
 
 extension JSON {
     /// As Patroni writes it: compact UTF-8.
-    fileprivate var bytes: [UInt8] { Array(text.utf8) }
+    var bytes: [UInt8] { Array(text.utf8) }
 }

@@ -57,6 +57,11 @@ extension ModelAgent {
             then()
         case .clearFailover: store.clearFailover(then)
         case .keepSlots: after(.ms(1), then)
+        case .claimInitialize, .removeInitialize, .restoreConfig, .writeSync, .removeSync, .setSynchronousStandbys,
+            .stopStreaming, .clearRestart, .clearReinitialise:
+            // Not modelled: nothing here gives rise to them.
+            world.violate("core", "\(me): \(action) was decided")
+            then()
         }
     }
 

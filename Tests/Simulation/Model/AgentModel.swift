@@ -247,7 +247,7 @@ final class ModelAgent {
         switch lastStore {
         case .unknown: nil
         case .connected(let view, _): view
-        case .unreachable(_, let last): last
+        case .unreachable(_, let last), .regressed(let last, _): last
         }
     }
 

@@ -131,7 +131,9 @@ extension ModelAgent {
             switch operation {
             case .start: return .starting
             case .stop, .demote: return .stopping
-            case .clone: return .creatingReplica
+            case .clone, .reinitialise: return .creatingReplica
+            case .restart: return .restarting
+            case .bootstrap: return .initializing
             case .promote, .rewind: break
             }
         }

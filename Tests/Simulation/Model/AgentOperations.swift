@@ -38,6 +38,9 @@ extension ModelAgent {
             }
         case .rewind(let source): rewind(from: source, finish)
         case .clone(let source): clone(from: source, finish)
+        case .demote(.standbyCluster), .reinitialise, .restart, .bootstrap:
+            world.violate("core", "\(me): \(wanted) was decided")
+            finish("not modelled")
         }
     }
 
@@ -47,7 +50,7 @@ extension ModelAgent {
         isCancelled = true
         switch current {
         // The waiting ends; the server goes on with what it was told.
-        case .start, .promote, .clone, .rewind:
+        case .start, .promote, .clone, .rewind, .reinitialise, .restart, .bootstrap:
             after(.ms(2)) { [weak self] in self?.endCancelled() }
         // A cancelled stop goes straight on to SIGKILL.
         case .stop, .demote:

@@ -1,9 +1,10 @@
 import Dispatch
 import Synchronization
 
-/// Runs a call that blocks (name resolution, PQcancel) on a thread of its own, never on the cooperative pool.
-/// When the task is cancelled this returns at once with CancellationError; the thread is left to end by itself.
-func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async throws -> Result {
+/// Runs a call that blocks (name resolution, PQcancel, a file on a disk that may hang) on a thread of its own, never
+/// on the cooperative pool. When the task is cancelled this returns at once with CancellationError; the thread is left
+/// to end by itself.
+public func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async throws -> Result {
     let once = Once<Result>()
     return try await withTaskCancellationHandler {
         try await withCheckedThrowingContinuation { continuation in
