@@ -7,6 +7,8 @@ struct FailsafeState {
     var isAsking = false
     /// As leader: names in lists that were sent to the store since the last one was confirmed.
     var sent: Set<String> = []
+    /// As leader: the list that was last left for writing.
+    var posted: [String: String] = [:]
     var accepted: (leader: String, until: BootInstant)?
 }
 
@@ -69,6 +71,7 @@ extension ModelAgent {
         guard options.failsafe else { return false }
         if case .running(let server) = server.process, !server.isInRecovery { return false }
         if case .connected = lastStore, let known = view?.leader?.name, known != leader { return false }
+        if objectsToPromise { return false }
         let until = host.clock + options.ttl.duration
         failsafe.accepted = (leader, until)
         host.promise = (leader, until, host.boots)

@@ -24,6 +24,8 @@ final class ModelAgent {
     var operation = OperationObservation.idle
     var guardian = GuardObservation.absent
     var failsafe = FailsafeState()
+    var writes = WritesUnderWay()
+    var requests = LocalRequests()
     var operationNumber = 0
     var isCancelled = false
     var checkpointPending = false
@@ -118,6 +120,7 @@ final class ModelAgent {
         guard case .connected(let view, _) = new, let before else { return ring() }
         if view.leader != before.leader || view.failover != before.failover || view.history != before.history
             || view.members.map(\.name) != before.members.map(\.name) || view.config != before.config
+            || view.sync != before.sync
         { ring() }
     }
 
@@ -215,7 +218,7 @@ final class ModelAgent {
     private func decideNow() -> Decision {
         var observation = Observation(
             now: host.clock, me: me, settings: settings, server: server, store: effectiveStore, lease: effectiveLease,
-            peers: peers, operation: operation, guardian: guardian)
+            peers: peers, operation: operation, guardian: guardian, requests: requests)
         if case .finished = operation { operation = .idle }
         if view != nil { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
@@ -235,7 +238,9 @@ final class ModelAgent {
             retryTimeout: options.retryTimeout.duration, maximumLagOnFailover: ByteCount(options.maximumLag),
             primaryStartTimeout: .seconds(60), isPaused: isPaused, failsafeMode: options.failsafe, checkTimeline: options.checkTimeline,
             usePgRewind: options.usePgRewind, mayLead: !options.nofailover[host.index],
-            failoverPriority: options.nofailover[host.index] ? 0 : options.priorities[host.index])
+            failoverPriority: options.nofailover[host.index] ? 0 : options.priorities[host.index],
+            synchronousMode: options.synchronous, isSynchronousModeStrict: options.isStrict,
+            synchronousNodeCount: options.synchronousNodes)
     }
 
     /// As the dynamic configuration says that was read last.

@@ -15,6 +15,10 @@ struct Checker {
     /// Commits of hosts that nothing could have stopped: just thawed, without agent and guard, or paused.
     var excused = 0
     var lostBytes: UInt64 = 0
+    /// Synchronous mode: the end of what was acknowledged on each branch of the log.
+    var promised: [ObjectIdentifier: LogEnd] = [:]
+    /// A person has asked for a failover to a member of their choice.
+    var isLossAccepted = false
     /// Standbys that a person had to make anew.
     var twins = 0
     /// The log that clients were served from last, and whose it is.
@@ -39,11 +43,7 @@ extension World {
             checker.excused += 1
             return host.postgres.commit(options.commitBytes, counts: false)
         }
-        host.postgres.commit(options.commitBytes)
-        checker.commits += 1
-        checker.line = host.postgres.log
-        checker.lineHost = host.index
-        checker.drill.served(at: now)
+        host.postgres.commit(options.commitBytes, counts: true)
     }
 
     /// Why this host must not acknowledge anything now.
@@ -64,6 +64,7 @@ extension World {
     func becamePrimary(_ host: Host, from before: LogEnd) {
         checker.promotions += 1
         note("\(host.name): writable on timeline \(host.postgres.log.branch.number) from \(LSN(rawValue: before.position))")
+        checkNothingLost(host, before)
         if host.excuse != nil { return }
         guard let holder = etcd.view.leader?.name else { return checkLoss(host, before) }
         if holder != host.name { violate("I3", "\(host.name) becomes a primary while \(holder) holds the lock") }

@@ -157,6 +157,11 @@ final class ModelEtcd {
         return true
     }
 
+    func revoke(_ id: Int64) {
+        leases.removeAll { $0.id == id }
+        forget([id])
+    }
+
     func hasLease(_ id: Int64) -> Bool { leases.contains { $0.id == id } }
 
     /// etcd looks twice a second; so a lease lasts up to half a second longer than its ttl, never shorter.
@@ -172,10 +177,13 @@ final class ModelEtcd {
         let ended = leases.filter { $0.ends <= world.now }.map(\.id)
         guard !ended.isEmpty else { return }
         leases.removeAll { ended.contains($0.id) }
-        for id in ended {
-            let hangs = view.leader?.lease == id || view.members.contains { $0.lease == id }
-            world.note("etcd: lease \(id) expired")
-            guard hangs else { continue }
+        for id in ended { world.note("etcd: lease \(id) expired") }
+        forget(ended)
+    }
+
+    /// The keys under leases that are gone go, too.
+    private func forget(_ ended: [Int64]) {
+        for id in ended where view.leader?.lease == id || view.members.contains(where: { $0.lease == id }) {
             write { view, _ in
                 if view.leader?.lease == id { view.leader = nil }
                 view.members.removeAll { $0.lease == id }

@@ -203,6 +203,7 @@ extension World {
     func ask(from leader: String?, to candidate: String?) {
         guard etcd.isAvailable else { return }
         note("operator: from \(leader ?? "-") to \(candidate ?? "-")")
+        if leader == nil { checker.isLossAccepted = true }
         etcd.write { $0.failover = FailoverKey(modRevision: $1, leader: leader, candidate: candidate) }
     }
 

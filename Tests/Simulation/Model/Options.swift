@@ -1,3 +1,5 @@
+import Cluster
+
 /// What varies from seed to seed ("swarm"): each run has some kinds of fault and not others, so that the rare
 /// combinations are not drowned by the common ones.
 package struct Options: Sendable, CustomStringConvertible {
@@ -16,6 +18,9 @@ package struct Options: Sendable, CustomStringConvertible {
     /// Millionths that each host's clock gains.
     var drifts: [Int64] = []
     var drill: Drill?
+    var synchronous = SynchronousMode.off
+    var isStrict = false
+    var synchronousNodes = 1
     var commitEvery = Span.ms(100)
     var commitBytes: UInt64 = 2000
     /// Bytes a standby receives in a tenth of a second.
@@ -55,12 +60,25 @@ package struct Options: Sendable, CustomStringConvertible {
         }
         options.faultEvery = r.pick([.s(2), .s(5), .s(10), .s(20)])
         options.faultTime = .s(ttl * r.pick([3.0, 5, 8]))
+        options.chooseSynchronous(&r)
         if r.chance(100) {
             let drill = r.pick(Drill.allCases)
             options.drill = drill
             drill.shape(&options)
         }
         return options
+    }
+
+    /// Whether the core knows synchronous mode: without it nobody would set anything.
+    static let coreIsSynchronous = false
+
+    private mutating func chooseSynchronous(_ r: inout SplitMix) {
+        let mode = r.pick([SynchronousMode.off, .off, .on, .quorum])
+        isStrict = r.chance(300)
+        synchronousNodes = r.pick([1, 1, 2])
+        guard Self.coreIsSynchronous, mode != .off else { return }
+        synchronous = mode
+        if r.chance(800) { faults.removeAll { $0 == .failover } }
     }
 
     package var description: String {

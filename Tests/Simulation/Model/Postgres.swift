@@ -43,6 +43,7 @@ final class ModelPostgres {
     var isEnding: Bool { isDying }
     private var hasShutdownRecord = false
     var isReplayPaused = false
+    var sync = SynchronousCommits()
     /// Since when it runs, and since when it has had its position.
     private(set) var upSince = Span.zero
     private(set) var grewAt = Span.zero
@@ -113,6 +114,7 @@ final class ModelPostgres {
             return
         }
         process = .stopping
+        sync.waiting = []
         hasShutdownRecord = false
         world.hosts[host].after(takes) { [weak self] in
             guard let self else { return }
@@ -214,6 +216,7 @@ final class ModelPostgres {
         waitingSignal = nil
         isStreaming = false
         isDying = false
+        sync.waiting = []
         world.note("h\(host + 1): postgres down, \(clusterState) at \(LSN(rawValue: log.position))")
         world.checker.stops += 1
         let old = pid
@@ -222,16 +225,9 @@ final class ModelPostgres {
 
     // MARK: The log
 
-    private func append(_ bytes: UInt64) {
+    func append(_ bytes: UInt64) {
         log.position += bytes
         replayed = log.position
-    }
-
-    /// A client's transaction, acknowledged at once. Without `counts` nobody relies on the acknowledgement.
-    func commit(_ bytes: UInt64, counts: Bool = true) {
-        append(bytes)
-        guard counts else { return }
-        log.branch.acknowledged = max(log.branch.acknowledged, log.position)
     }
 
     func checkpoint() {

@@ -160,12 +160,14 @@ final class ModelStore {
 
     /// A write without a condition; not sent when the view has it already.
     func put(
-        isSame: (ClusterView) -> Bool, lease: Int64 = 0, _ change: @escaping (inout ClusterView, Int64) -> Void,
+        isSame: (ClusterView) -> Bool, lease: Int64 = 0, whileLeading: Bool = false,
+        _ change: @escaping (inout ClusterView, Int64) -> Void,
         _ then: @escaping () -> Void
     ) {
         if case .connected = state, isSame(cache) { return then() }
+        let me = agent.host.name
         agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> Int64? in
-            guard lease == 0 || etcd.hasLease(lease) else { return nil }
+            guard lease == 0 || etcd.hasLease(lease), !whileLeading || etcd.view.leader?.name == me else { return nil }
             etcd.write(change)
             return etcd.view.revision
         }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
@@ -223,35 +225,46 @@ extension ModelStore {
 
     func releaseLock(finalLSN: LSN?, _ then: @escaping () -> Void) {
         let me = agent.host.name
-        let delete = { [weak self] in
-            guard let self else { return }
-            transaction({ etcd in
-                guard etcd.view.leader?.name == me else { return false }
-                etcd.write { view, _ in view.leader = nil }
-                return true
-            }, { $0.leader?.name == me ? .open : .applied }, { _ in then() })
-        }
-        guard let finalLSN else { return delete() }
-        writeStatus(finalLSN, delete)
+        let branch = agent.host.postgres.log.branch
+        transaction({ etcd in
+            guard etcd.view.leader?.name == me else { return false }
+            if let finalLSN { branch.published = max(branch.published, finalLSN.rawValue) }
+            etcd.write { view, _ in
+                if let finalLSN { view.status.optime = finalLSN }
+                view.leader = nil
+            }
+            return true
+        }, { $0.leader?.name == me ? .open : .applied }, { _ in then() })
     }
 
     func writeStatus(_ position: LSN, _ then: @escaping () -> Void) {
-        let postgres = agent.host.postgres
-        let branch = postgres.log.branch
-        put(isSame: { $0.status.optime == position }, { view, _ in
+        let branch = agent.host.postgres.log.branch
+        put(isSame: { $0.status.optime == position }, whileLeading: true, { view, _ in
             view.status.optime = position
             branch.published = max(branch.published, position.rawValue)
         }, then)
     }
 
+    /// Nil deletes it.
+    func writeSync(_ key: SyncKey?, expecting revision: Int64, _ then: @escaping () -> Void) {
+        transaction({ etcd in
+            guard (etcd.view.sync?.modRevision ?? 0) == revision else { return false }
+            etcd.write { view, modRevision in
+                view.sync = key
+                view.sync?.modRevision = modRevision
+            }
+            return true
+        }, { _ in .open }, { _ in then() })
+    }
+
     func writeHistory(_ entries: [HistoryEntry], _ then: @escaping () -> Void) {
-        put(isSame: { $0.history == entries }, { view, _ in view.history = entries }, then)
+        put(isSame: { $0.history == entries }, whileLeading: true, { view, _ in view.history = entries }, then)
     }
 
     func shows(failsafe members: [String: String]) -> Bool { cache.failsafe == members }
 
     func writeFailsafe(_ members: [String: String], _ then: @escaping () -> Void) {
-        put(isSame: { $0.failsafe == members }, { view, _ in view.failsafe = members }, then)
+        put(isSame: { $0.failsafe == members }, whileLeading: true, { view, _ in view.failsafe = members }, then)
     }
 
     func touchMember(_ member: Member, lease: Int64, _ then: @escaping () -> Void) {

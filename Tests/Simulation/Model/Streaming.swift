@@ -5,6 +5,7 @@ import PostgresModel
 extension World {
     func stream() {
         for host in hosts { streamOnce(host) }
+        for host in hosts where host.isUp && !host.isFrozen { host.postgres.releaseWaiting() }
         after(.ms(100)) { [weak self] in self?.stream() }
     }
 
