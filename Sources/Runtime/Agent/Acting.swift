@@ -40,7 +40,12 @@ extension Agent {
         case .keepSlots(let names):
             let limit = clock.now + dynamic.loopWait
             beside("keeping slots") { try await $0.parts.server.keepSlots(for: names, by: limit) }
-        case .claimInitialize, .removeInitialize, .restoreConfig, .setSynchronousStandbys, .stopStreaming,
+        case .restoreConfig:
+            let config = dynamic.json
+            beside("restoring the dynamic configuration") {
+                _ = try await $0.parts.store.writeConfig(config, expecting: nil)
+            }
+        case .claimInitialize, .removeInitialize, .setSynchronousStandbys, .stopStreaming,
             .clearRestart, .clearReinitialise:
             // Only decided on observations that this agent does not make.
             log.error("'\(action)' is not carried out")
