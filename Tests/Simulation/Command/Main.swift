@@ -31,6 +31,7 @@ import Simulator
             print(usage)
             isGood = false
         }
+        fflush(nil)
         exit(isGood ? 0 : 1)
     }
 
@@ -73,6 +74,7 @@ import Simulator
                 print("\(tally.seeds) of \(count) seeds, \(Int(rate)) a second, "
                     + "\(Int(Double(tally.events) / seconds(now - start) / 1000))k steps a second, "
                     + "\(tally.failures.count) failed, \(Int(left)) s to go")
+                fflush(nil)
             }
             return tally.failures.count < 200
         }
@@ -101,6 +103,7 @@ import Simulator
                 print("\(mutation.rawValue): NOT FOUND in \(limit) seeds")
                 isGood = false
             }
+            fflush(nil)
         }
         return isGood
     }

@@ -58,17 +58,30 @@ extension ModelAgent {
         case .writeSync(let leader, let standbys, let quorum, let revision):
             let key = SyncKey(modRevision: 0, leader: leader, quorum: quorum, standbys: standbys)
             world.note("\(me): /sync = \(leader), \(standbys.joined(separator: " ")), quorum \(quorum)")
+            if world.mutation == .namesBeforeSync, let known = view?.sync, standbys.count < known.standbys.count {
+                postgres.setSynchronous(standbys.isEmpty ? .none : .all(standbys))
+                beside("sync") { done in
+                    after(.s(3)) { [weak self] in self?.store.writeSync(key, expecting: revision, done) }
+                }
+                return then()
+            }
             beside("sync") { store.writeSync(key, expecting: revision, $0) }
             then()
         case .removeSync(let revision):
             beside("sync") { store.writeSync(nil, expecting: revision, $0) }
             then()
         case .setSynchronousStandbys(let names):
-            after(.ms(5)) { [weak self] in
-                self?.postgres.setSynchronous(names ?? .none)
-                then()
+            let promisesEarly = world.mutation == .syncBeforeNames && view?.sync?.leader == me
+            if promisesEarly, let names, let revision = view?.sync?.modRevision {
+                let key = SyncKey(modRevision: 0, leader: me, quorum: 0, standbys: names.members)
+                beside("early sync") { store.writeSync(key, expecting: revision, $0) }
             }
-        case .restoreConfig, .clearReinitialise: then()
+            after(promisesEarly ? .s(3) : .ms(5)) { [weak self] in self?.postgres.setSynchronous(names ?? .none) }
+            after(.ms(5), then)
+        case .restoreConfig: then()
+        case .clearReinitialise:
+            requests.reinitialise = nil
+            then()
         case .clearRestart:
             requests.restart = nil
             then()

@@ -220,7 +220,7 @@ final class ModelAgent {
             now: host.clock, me: me, settings: settings, server: server, store: effectiveStore, lease: effectiveLease,
             peers: peers, operation: operation, guardian: guardian, requests: requests)
         if case .finished = operation { operation = .idle }
-        if view != nil { host.decided(paused: observation.settings.isPaused) }
+        if case .connected = lastStore { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
         let decision = decide(observation, memory: memory)
         if decision.rule != rule {
@@ -283,7 +283,9 @@ extension Mutation {
                 data.isHalfRewound = false
                 observation.server.storage = .present(data)
             }
-        case .trustStaleView, .releaseBeforeStop, .believeRestoredStore, .forgetPromise, .lateGuard, .noGuard: break
+        case .trustStaleView, .releaseBeforeStop, .believeRestoredStore, .forgetPromise, .lateGuard, .noGuard,
+            .syncBeforeNames, .namesBeforeSync: break
+        case .promoteAnyone: observation.settings.synchronousMode = .off
         }
     }
 }

@@ -49,7 +49,8 @@ extension World {
     /// Why this host must not acknowledge anything now.
     private func doubt(about host: Host) -> (String, String)? {
         let holder = etcd.view.leader?.name
-        if let holder, holder != host.name {
+        // What a restored store says of the lock is history; nobody who saw the present acts on it.
+        if let holder, holder != host.name, !etcd.wasRestored {
             return ("I1", "\(host.name) acknowledges a commit while \(holder) holds the lock")
         }
         let others = hosts.filter { $0 !== host && $0.isUp && !$0.isFrozen && $0.postgres.isWritable && $0.excuse == nil }
@@ -67,7 +68,7 @@ extension World {
         checkNothingLost(host, before)
         if host.excuse != nil { return }
         guard let holder = etcd.view.leader?.name else { return checkLoss(host, before) }
-        if holder != host.name { violate("I3", "\(host.name) becomes a primary while \(holder) holds the lock") }
+        if holder != host.name, !etcd.wasRestored { violate("I3", "\(host.name) becomes a primary while \(holder) holds the lock") }
         checkLoss(host, before)
     }
 
@@ -122,6 +123,9 @@ extension World {
         guard let name = etcd.view.leader?.name, let leader = host(name) else { return "nobody leads" }
         guard leader.postgres.isWritable else { return "\(name) has the lock and is not writable" }
         for host in hosts where host !== leader {
+            if options.synchronous != .off, options.members > 1, leader.postgres.sync.names.members.isEmpty {
+                return "\(name) has no synchronous standby"
+            }
             guard host.postgres.streams(from: leader.postgres) else {
                 return "\(host.name) does not stream from \(name) (\(host.agent?.rule?.description ?? "no agent"))"
             }

@@ -93,14 +93,16 @@ extension Drill {
     /// Writes stop at the fault; the lease runs out `ttl` after its last renewal, which was before the fault. etcd
     /// looks for ended leases every half second, the race waits for the silent for 0.7 s, and a promotion takes 0.4 s.
     func mayCost(_ options: Options) -> Cost {
-        let failover = options.ttl + .s(2.5)
+        let isSync = options.synchronous != .off
+        // A new leader's first commit may have to wait for a standby to come over.
+        let failover = options.ttl + .s(2.5) + (isSync ? .s(8) : .zero)
         return switch self {
         case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck: Cost(gap: failover, changes: 1)
         case .fiveKills: Cost(gap: failover, changes: 5)
         // Restarted in place: the modelled recovery takes up to eight seconds.
-        case .postmasterKill: Cost(gap: .s(9.5), changes: 0, stops: 1)
+        case .postmasterKill: isSync ? Cost(gap: .s(9.5), changes: 1) : Cost(gap: .s(9.5), changes: 0, stops: 1)
         // The modelled stop takes up to a second.
-        case .switchover: Cost(gap: .s(2.5), changes: 1)
+        case .switchover: Cost(gap: isSync ? .s(10) : .s(2.5), changes: 1)
         case .agentRestarts, .etcdOutage, .elections, .nothing: Cost(gap: .ms(200), changes: 0, stops: 0)
         case .slowWrites: Cost(gap: options.ttl * 3, changes: 1)
         }

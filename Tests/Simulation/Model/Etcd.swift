@@ -219,7 +219,9 @@ final class ModelEtcd {
     /// The data are replaced by an older copy: keys and revisions go back, and leases start anew.
     /// - Parameter tells: raft term or cluster number are others than before, so that clients notice at once.
     func restore(back age: Span, tells: Bool) {
-        guard let copy = copies.last(where: { $0.at + age <= world.now }) ?? copies.first else { return }
+        // Not one of before the cluster was founded.
+        let sound = copies.filter { $0.at >= .s(5) }
+        guard let copy = sound.last(where: { $0.at + age <= world.now }) ?? sound.first else { return }
         world.note("etcd: restored from a copy of \(copy.at.seconds) s, revision \(view.revision) -> \(copy.view.revision)")
         epoch += 1
         restoreTells = tells

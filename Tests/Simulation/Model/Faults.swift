@@ -57,6 +57,8 @@ extension World {
         case .watchStall: stallWatch(target, length)
         case .switchover: ask(from: etcd.view.leader?.name, to: chance.chance(500) ? chance.pick(hosts).name : nil)
         case .failover: ask(from: nil, to: chance.pick(hosts).name)
+        case .restart: askForRestart(target)
+        case .reinitialise: askForCopy(chance.pick(hosts))
         case .pause: pause(length)
         case .replayPause: pauseReplay(chance.pick(hosts), length)
         }
@@ -205,6 +207,22 @@ extension World {
         note("operator: from \(leader ?? "-") to \(candidate ?? "-")")
         if leader == nil { checker.isLossAccepted = true }
         etcd.write { $0.failover = FailoverKey(modRevision: $1, leader: leader, candidate: candidate) }
+    }
+
+    private func askForRestart(_ target: Host) {
+        guard target.isUp, !target.isFrozen, let agent = target.agent, agent.isAlive else { return }
+        note("operator: restart of \(target.name)")
+        agent.requests.restart = RestartRequest()
+        agent.run { agent.ring() }
+    }
+
+    private func askForCopy(_ target: Host) {
+        guard target.isUp, !target.isFrozen, let agent = target.agent, agent.isAlive,
+            etcd.view.leader?.name != target.name
+        else { return }
+        note("operator: reinit of \(target.name)")
+        agent.requests.reinitialise = ReinitialiseRequest(isForced: chance.chance(500))
+        agent.run { agent.ring() }
     }
 
     private func pause(_ length: Span) {

@@ -69,20 +69,17 @@ package struct Options: Sendable, CustomStringConvertible {
         return options
     }
 
-    /// Whether the core knows synchronous mode: without it nobody would set anything.
-    static let coreIsSynchronous = false
-
     private mutating func chooseSynchronous(_ r: inout SplitMix) {
         let mode = r.pick([SynchronousMode.off, .off, .on, .quorum])
         isStrict = r.chance(300)
         synchronousNodes = r.pick([1, 1, 2])
-        guard Self.coreIsSynchronous, mode != .off else { return }
+        guard mode != .off else { return }
         synchronous = mode
         if r.chance(800) { faults.removeAll { $0 == .failover } }
     }
 
     package var description: String {
-        (drill.map { "drill \($0.rawValue), " } ?? "") + "\(members) members, ttl \(ttl.seconds), failsafe \(failsafe), check_timeline \(checkTimeline), "
+        (drill.map { "drill \($0.rawValue), " } ?? "") + "\(members) members, sync \(synchronous.rawValue)\(isStrict ? " strict" : "") \(synchronousNodes), ttl \(ttl.seconds), failsafe \(failsafe), check_timeline \(checkTimeline), "
             + "rewind \(usePgRewind && canRewind), lag \(maximumLag), watch lag \(watchLag.seconds), "
             + "commits \(commitBytes) each \(commitEvery.seconds), stream \(streamRate), "
             + "faults each \(faultEvery.seconds) s: \(faults.map(\.rawValue).joined(separator: " "))"
@@ -96,7 +93,7 @@ enum Fault: String, CaseIterable, Sendable {
     case postmasterKill, postmasterStop, diskHang, diskFull, handStop
     case cutEtcd, cutPeers, cutHost, oneWay, loss, slowNetwork
     case etcdOutage, etcdElection, etcdSlow, etcdSlowWrites, etcdAmbiguous, etcdRestore, watchStall
-    case switchover, failover, pause, replayPause
+    case switchover, failover, restart, reinitialise, pause, replayPause
 
     /// What ends or excuses most of what could be seen beside it.
     var isRare: Bool { self == .etcdRestore || self == .pause || self == .agentAndGuardKill || self == .stall }
@@ -145,4 +142,10 @@ package enum Mutation: String, CaseIterable, Sendable {
     case believeDivergence
     /// No guard is ever armed.
     case noGuard
+    /// Synchronous mode: `sync` names standbys before commits wait for them.
+    case syncBeforeNames
+    /// Synchronous mode: commits stop waiting for a standby while `sync` still names it.
+    case namesBeforeSync
+    /// Synchronous mode does not keep others out of the race.
+    case promoteAnyone
 }

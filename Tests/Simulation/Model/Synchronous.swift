@@ -44,7 +44,7 @@ extension ModelPostgres {
         world.note("h\(host + 1): synchronous_standby_names = '\(names)'")
         sync.before = sync.names
         sync.names = names
-        sync.settledAt = process == .running ? world.now + .ms(400) : world.now
+        sync.settledAt = isWritable ? world.now + .ms(400) : world.now
     }
 
     /// A client's transaction: acknowledged now, or when the standbys have it.

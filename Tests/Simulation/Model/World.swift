@@ -24,6 +24,9 @@ final class World {
     var isCalm = false
     private var identities: Int32 = 100
 
+    /// A run has some ten thousand; one that has so many goes round in circles.
+    static let mostEvents = 2_000_000
+
     static let identifier = SystemIdentifier(rawValue: 7_700_000_000_000_000_001)
 
     init(seed: UInt64, options: Options, mutation: Mutation? = nil, isTracing: Bool = false) {
@@ -51,6 +54,7 @@ final class World {
             guard let entry = queue.pop() else { return }
             now = entry.at
             events += 1
+            if events > Self.mostEvents { return violate("loop", "more than \(Self.mostEvents) events") }
             entry.body()
             if isOver() { return }
         }
