@@ -27,7 +27,7 @@ extension ModelAgent {
                 self?.ring()
                 then()
             }
-        case .writeInitialize: then()
+        case .writeInitialize, .restoreConfig: then()
         case .begin(let operation):
             if case .demote(.switchover) = operation, world.mutation == .releaseBeforeStop {
                 return store.releaseLock(finalLSN: nil) { [weak self] in
@@ -57,7 +57,7 @@ extension ModelAgent {
             then()
         case .clearFailover: store.clearFailover(then)
         case .keepSlots: after(.ms(1), then)
-        case .claimInitialize, .removeInitialize, .restoreConfig, .writeSync, .removeSync, .setSynchronousStandbys,
+        case .claimInitialize, .removeInitialize, .writeSync, .removeSync, .setSynchronousStandbys,
             .stopStreaming, .clearRestart, .clearReinitialise:
             // Not modelled: nothing here gives rise to them.
             world.violate("core", "\(me): \(action) was decided")

@@ -5,8 +5,10 @@ import Timekeeping
 /// The table in its order.
 public enum RuleBook {
     public static let rules: [Rule] =
-        SafetyRules.all + StoreRules.all + IdentityRules.all + LockRules.all + LeadingRules.requests
-        + LeadingRules.leading + LeaderDownRules.all + FollowingRules.all + LeaderlessRules.all + RaceRules.all
+        SafetyRules.all + StoreRules.all + BootstrapRules.all + IdentityRules.all + LockRules.all
+        + OperationRules.all + RestartRules.all + PauseRules.all + RequestRules.all + StandbyClusterRules.all
+        + LeadingRules.all
+        + LeaderDownRules.all + FollowingRules.all + LeaderlessRules.all + RaceRules.all
 
     public static let upkeep: [UpkeepRule] = Upkeep.all
 }
@@ -52,6 +54,8 @@ private func wake(_ outcome: Outcome, _ situation: Situation) -> BootInstant {
     var moments = [situation.now + situation.settings.loopWait]
     if let wake = outcome.wake { moments.append(wake) }
     if situation.mayBePrimary, let deadline = situation.leadDeadline { moments.append(deadline) }
+    if let soon = situation.syncWake { moments.append(soon) }
+    if let due = situation.scheduleWake { moments.append(due) }
     return max(moments.min() ?? situation.now, situation.now + .milliseconds(10))
 }
 
@@ -69,7 +73,17 @@ extension Memory {
         }
         let isDown = situation.iHoldTheLock && situation.running == nil
         next.leaderDownSince = isDown ? next.leaderDownSince ?? o.server.crashedAt ?? o.now : nil
-        if situation.running != nil { next.givesUp = false }
+        next.noteCrash(o)
+        next.noteSyncNames(o)
+        if situation.running != nil {
+            next.givesUp = false
+            next.handedOver = false
+        }
+        if let begun = next.begunRequest, case .connected(let view, _) = o.store,
+            view.failover?.modRevision != begun || view.failover?.isEmpty ?? true
+        {
+            next.begunRequest = nil
+        }
         // A failed promotion matters as long as the lock that it was for is ours.
         if situation.iAmPrimary || (situation.view != nil && !situation.leaderIsMyName) { next.failures[.promote] = nil }
         if let until = next.abstainUntil, until <= o.now { next.abstainUntil = nil }
@@ -81,11 +95,18 @@ extension Memory {
         switch result {
         case .done:
             failures[operation.kind] = nil
-            if operation.kind == .clone { failures[.rewind] = nil }
+            if operation.kind == .clone || operation.kind == .reinitialise { failures[.rewind] = nil }
         case .failed(let message):
             failures[operation.kind] = Failure(
                 count: (failures[operation.kind]?.count ?? 0) + 1, at: now, message: message)
         }
+    }
+
+    /// Crashes of the last `crashWindow` only, each once.
+    private mutating func noteCrash(_ o: Observation) {
+        crashes.removeAll { o.now - $0 > Situation.crashWindow || $0 > o.now }
+        if let crashedAt = o.server.crashedAt, leads, !crashes.contains(crashedAt) { crashes.append(crashedAt) }
+        crashes = Array(crashes.suffix(Situation.crashLimit))
     }
 
     private mutating func note(_ view: ClusterView, _ o: Observation) {

@@ -37,12 +37,26 @@ public struct Memory: Equatable, Sendable {
     /// Create revision of the leader key that we gave back: a view that still shows it is late.
     public var releasedLock: Int64?
     public var failures: [OperationKind: Failure]
+    /// The `synchronous_standby_names` in force on our primary.
+    public var syncNames: SyncNamesMemory?
+    /// Modification revision of the failover key that we have begun to carry out: it stays due until it is gone.
+    public var begunRequest: Int64?
+    /// We have handed the lock over and the server has not been up since.
+    public var handedOver: Bool
+    /// When the postmaster was lost under our lock, the last few times.
+    public var crashes: [BootInstant]
 
     public init(
         lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
-        releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:]
+        releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
+        syncNames: SyncNamesMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
+        crashes: [BootInstant] = []
     ) {
+        self.syncNames = syncNames
+        self.begunRequest = begunRequest
+        self.handedOver = handedOver
+        self.crashes = crashes
         self.lastLeader = lastLeader
         self.lastOptime = lastOptime
         self.leaderlessSince = leaderlessSince

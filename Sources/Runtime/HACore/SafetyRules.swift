@@ -15,9 +15,9 @@ enum SafetyRules {
             }),
         Rule(
             11, "safety.lease-lost", .safety,
-            when: "the server may be writable, the lock was ours, and our lease is gone",
+            when: "the server may be writable, the lock was ours, our lease is gone, and no failsafe promise holds",
             then: "stop the server at once", isUrgent: true,
-            { s in !s.isPaused && s.mayBePrimary && s.memory.leads && s.o.lease == .none },
+            { s in !s.isPaused && s.mayBePrimary && s.memory.leads && s.o.lease == .none && !s.leadsByFailsafe },
             { s, memory in fence(s, &memory, because: "the lease under our lock is gone") }),
         Rule(
             12, "safety.leader-is-another", .safety,
