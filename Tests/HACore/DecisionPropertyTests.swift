@@ -5,20 +5,27 @@ import Timekeeping
 
 /// What must hold for any observation and any memory, likely or not.
 @Suite struct DecisionPropertyTests {
-    static let count: UInt64 = 12_000
+    struct Sample: Sendable {
+        var seed: UInt64
+        var observation: Observation
+        var memory: Memory
+        var decision: Decision
+    }
+
+    /// The same for all tests: making them takes longer than looking at them.
+    static let samples: [Sample] = (0..<12_000).map { seed in
+        var r = Seeded(state: seed)
+        let observation = Observation.random(&r)
+        let memory = Memory.random(&r, now: observation.now)
+        return Sample(
+            seed: seed, observation: observation, memory: memory, decision: decide(observation, memory: memory))
+    }
 
     /// The first observation for which `holds` is false, with its seed.
     static func check(_ holds: (Observation, Memory, Decision) -> Bool) {
-        for seed in 0..<count {
-            var r = Seeded(state: seed)
-            let observation = Observation.random(&r)
-            let memory = Memory.random(&r, now: observation.now)
-            let decision = decide(observation, memory: memory)
-            if !holds(observation, memory, decision) {
-                Issue.record("seed \(seed): \(decision.rule): \(decision.reason) \(decision.actions)\n\(observation)\n\(memory)")
-                return
-            }
-        }
+        guard let bad = samples.first(where: { !holds($0.observation, $0.memory, $0.decision) }) else { return }
+        let decision = bad.decision
+        Issue.record("seed \(bad.seed): \(decision.rule): \(decision.reason) \(decision.actions)\n\(bad.observation)\n\(bad.memory)")
     }
 
     @Test func `Some rule applies to every observation`() {
