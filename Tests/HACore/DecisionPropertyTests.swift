@@ -13,7 +13,7 @@ import Timekeeping
     }
 
     /// The same for all tests: making them takes longer than looking at them.
-    static let samples: [Sample] = (0..<12_000).map { seed in
+    static let samples: [Sample] = (UInt64(0)..<12_000).map { seed in
         var r = Seeded(state: seed)
         let observation = Observation.random(&r)
         let memory = Memory.random(&r, now: observation.now)
