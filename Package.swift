@@ -80,7 +80,7 @@ let package = Package(
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
-            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
+            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", "Configuration", "JSON", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
         module("Store", "Sources/Runtime/Store", [
@@ -109,7 +109,7 @@ let package = Package(
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
         tests("Agent", [
-            "Agent", "API", "Cluster", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
             "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),

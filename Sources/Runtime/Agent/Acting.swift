@@ -40,15 +40,72 @@ extension Agent {
         case .keepSlots(let names):
             let limit = clock.now + dynamic.loopWait
             beside("keeping slots") { try await $0.parts.server.keepSlots(for: names, by: limit) }
-        case .restoreConfig:
-            let config = dynamic.json
-            beside("restoring the dynamic configuration") {
-                _ = try await $0.parts.store.writeConfig(config, expecting: nil)
+        case .claimInitialize: beside("claiming initialize") { try await $0.claimInitialize() }
+        case .removeInitialize(let revision):
+            beside("removing initialize") { agent in
+                _ = try await agent.parts.store.removeInitialize(expecting: revision)
+                await agent.forgetClaim()
             }
-        case .claimInitialize, .removeInitialize, .setSynchronousStandbys, .stopStreaming,
-            .clearRestart, .clearReinitialise:
-            // Only decided on observations that this agent does not make.
-            log.error("'\(action)' is not carried out")
+        case .restoreConfig: beside("writing config") { try await $0.restoreConfig() }
+        case .setSynchronousStandbys(let names): setSynchronousStandbys(names)
+        case .stopStreaming:
+            await attempt("stopping to stream") { try await self.stopStreaming() }
+        case .clearRestart(let reason): clearRestart(reason)
+        case .clearReinitialise(let reason):
+            state.reinitialise = nil
+            if !decides(where: { if case .reinitialise = $0 { true } else { false } }) {
+                log.notice("the data directory is not built anew: \(reason)")
+            }
+        }
+    }
+
+    /// A request is cleared when it has begun, too; whoever waits for its end is then told at the end.
+    private func clearRestart(_ reason: String) {
+        let hasBegun = decides { if case .restart = $0 { true } else { false } }
+        if !hasBegun { log.notice("no restart: \(reason)") }
+        if state.restartNow == nil {
+            state.scheduledRestart = nil
+        } else if hasBegun {
+            state.restartNow = nil
+        } else {
+            restartEnded(.refused)
+        }
+    }
+
+    /// The present decision begins an operation of this kind.
+    private func decides(where isMeant: (Operation) -> Bool) -> Bool {
+        state.decision?.actions.contains { if case .begin(let operation) = $0 { isMeant(operation) } else { false } } ?? false
+    }
+
+    // MARK: A new cluster
+
+    private func claimInitialize() async throws {
+        guard case .done(let view) = try await parts.store.writeInitialize("") else { return }
+        state.claimedInitialize = view.initializeRevision
+    }
+
+    private func forgetClaim() { state.claimedInitialize = nil }
+
+    private func restoreConfig() async throws {
+        let isEmpty = state.dynamicJSON.object?.isEmpty ?? true
+        _ = try await parts.store.restoreConfig(isEmpty ? dynamic.json : state.dynamicJSON)
+    }
+
+    // MARK: Synchronous replication
+
+    private func setSynchronousStandbys(_ names: SynchronousStandbyNames?) {
+        let limit = clock.now + max(.seconds(2), dynamic.loopWait)
+        beside("setting synchronous_standby_names") { agent in
+            try await agent.parts.server.setSynchronousStandbys(
+                names?.description, members: names?.members ?? [], by: limit)
+        }
+    }
+
+    private func stopStreaming() async throws {
+        if case .restartNeeded = try await parts.server.stopStreaming(by: clock.now + dynamic.loopWait) {
+            let limit = clock.now + dynamic.primaryStartTimeout
+            try await parts.server.stop(.fast, by: limit)
+            try await parts.server.start(.standby(nil), by: limit)
         }
     }
 
@@ -159,7 +216,7 @@ extension Agent {
         let others = (state.view?.members ?? []).filter { $0.name != me }
         let asked = clock.now
         state.peers = PeerObservation(askedAt: asked, isComplete: others.isEmpty)
-        let peers = parts.peers
+        let peers = peers
         Task {
             await peers.ask(others) { report in await self.took(report, asked: asked, of: others.count) }
         }
@@ -197,18 +254,31 @@ extension Agent {
             try await self.parts.guardian.arm(postmaster, until: deadline, by: self.clock.now + .milliseconds(500))
             self.state.guardian = .armed(deadline: deadline)
         }
+        await feedWatchdog()
     }
 
     func moveGuard(to deadline: BootInstant) async {
         await attempt("moving the guard's deadline") {
             try await self.parts.guardian.extend(until: deadline, by: self.clock.now + .milliseconds(500))
         }
+        await feedWatchdog()
     }
 
     func disarmGuard() async {
         await attempt("disarming the lease guard") {
             try await self.parts.guardian.disarm(by: self.clock.now + .milliseconds(500))
             self.state.guardian = .disarmed
+        }
+        await parts.watchdog.close()
+    }
+
+    /// The guard's deadline has just been moved to a confirmed lease's: the device may count anew.
+    private func feedWatchdog() async {
+        do {
+            try await parts.watchdog.feed(ttl: dynamic.ttl)
+        } catch {
+            if state.watchdog != .failed(error.message) { log.warning("\(error.message)") }
+            state.watchdog = .failed(error.message)
         }
     }
 }

@@ -16,6 +16,7 @@ extension Agent {
         }
         log.notice("begin: \(operation.text)")
         state.operation = .running(operation, since: clock.now)
+        forgetRequest(for: operation)
         running = Task {
             let result: OperationResult
             do {
@@ -28,11 +29,22 @@ extension Agent {
         }
     }
 
+    /// What was asked for has begun.
+    private func forgetRequest(for operation: Operation) {
+        switch operation {
+        case .restart(.asked): state.restartNow = nil
+        case .restart(.scheduled): state.scheduledRestart = nil
+        case .reinitialise: state.reinitialise = nil
+        case .start, .stop, .promote, .demote, .rewind, .clone, .bootstrap: break
+        }
+    }
+
     private func finished(_ operation: Operation, _ result: OperationResult) {
         switch result {
         case .done: log.notice("done: \(operation.text)")
         case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
+        if case .restart = operation { restartEnded(result == .done ? .done : .failed) }
         state.operation = .finished(operation, result)
         running = nil
         bell.ring()
@@ -60,7 +72,7 @@ extension Agent {
     }
 
     func armGuardForLease() async {
-        if case .held(_, let deadline) = effectiveLease { await perform(.armGuard(deadline)) }
+        if let deadline = leadDeadline { await perform(.armGuard(deadline)) }
     }
 
     private func stop(_ mode: StopMode) async throws {
@@ -183,6 +195,7 @@ extension Agent {
         switch ending {
         case .leave:
             log.notice("the agent leaves; PostgreSQL and its guard stay for the next agent")
+            await parts.watchdog.close()
         case .shutdown:
             log.notice("the host goes down: stopping PostgreSQL in order")
             running?.cancel()

@@ -1,4 +1,3 @@
-import HACore
 import Server
 import Timekeeping
 
@@ -23,13 +22,4 @@ extension Agent {
     private var probeLimit: Duration { max(.seconds(1), dynamic.loopWait) }
 
     private var probeInterval: Duration { max(.seconds(1), dynamic.loopWait / 2) }
-
-    /// The observation with what the probe knows: a connection that is kept goes on working behind a postmaster that
-    /// takes no new ones, and answers questions while the disk takes no writes.
-    func probed(_ seen: ServerObservation) async -> ServerObservation {
-        guard case .running = seen.process, let since = await parts.server.probe.report.failsSince else { return seen }
-        var result = seen
-        result.process = .unresponsive(since: since)
-        return result
-    }
 }

@@ -13,6 +13,7 @@ extension Agent {
     /// Tells the store and the API what the last cycle saw. Nothing here waits for the store.
     func report(publish: @Sendable (APISnapshot) -> Void) async {
         let details = await currentDetails()
+        state.details = details
         publish(snapshot(details))
         guard case .connected = state.store else { return }
         if case .held(let id, _) = state.lease { await parts.reports.post(.member(member(), lease: id)) }
@@ -60,10 +61,13 @@ extension Agent {
         let postgres = configuration.postgresql
         var member = Member(
             name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
-            apiURL: "http://\(configuration.restapi.connectAddress)/patroni", state: memberState, role: memberRole,
+            apiURL: configuration.apiURL, state: memberState, role: memberRole,
             version: AgentVersion.patroni)
-        member.tags = configuration.tags
+        member.tags = configuration.memberTags.published
         member.pause = dynamic.pause
+        member.scheduledRestart = state.scheduledRestart.map(Cluster.RestartRequest.init)
+        member.pendingRestart = !state.pendingRestarts.isEmpty
+        member.pendingRestartReason = pendingRestartReason
         if memberRole == .primary, state.checkpointAfterPromotePending { member.checkpointAfterPromote = false }
         if case .running(let server) = state.server.process {
             member.xlogLocation = server.lsn
@@ -75,6 +79,13 @@ extension Agent {
             }
         }
         return member
+    }
+
+    /// Patroni's form: parameter to its present and its wanted value.
+    private var pendingRestartReason: JSONObject {
+        state.pendingRestarts.reduce(into: JSONObject()) { reasons, setting in
+            reasons[setting.name] = ["old_value": .string(setting.oldValue), "new_value": .string(setting.newValue)]
+        }
     }
 
     private var memberState: MemberState {
@@ -97,7 +108,7 @@ extension Agent {
         }
     }
 
-    private var memberRole: MemberRole {
+    var memberRole: MemberRole {
         switch state.server.process {
         case .running(let server): return server.isInRecovery ? .replica : .primary
         default:
@@ -112,7 +123,7 @@ extension Agent {
     private func snapshot(_ details: ServerDetails) -> APISnapshot {
         var snapshot = APISnapshot(
             scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
-        if state.memory.leads, case .held(_, let deadline) = effectiveLease { snapshot.leaderUntil = deadline }
+        if state.memory.leads { snapshot.leaderUntil = leadDeadline }
         snapshot.isFailsafeActive = state.failsafe.leadUntil.map { $0 > clock.now && !state.holdsLock(as: me) } ?? false
         if case .running(let server) = state.server.process {
             snapshot.isRunningPrimary = !server.isInRecovery
@@ -130,7 +141,12 @@ extension Agent {
             snapshot.replication = details.replication
         }
         if case .present(let directory) = state.server.storage { snapshot.systemIdentifier = directory.systemIdentifier }
-        snapshot.tags = configuration.tags
+        snapshot.tags = configuration.memberTags.published
+        snapshot.pendingRestartReason = pendingRestartReason
+        snapshot.scheduledRestart = state.scheduledRestart
+        if configuration.watchdog.mode == .required { snapshot.isWatchdogFailed = !state.watchdog.isUsable }
+        snapshot.isFailsafeEnabled = dynamic.failsafeMode
+        if case .running = state.server.process { snapshot.isServerStatusKnown = details.version != nil }
         snapshot.cluster = state.view
         if case .connected(_, let confirmed) = state.store {
             snapshot.clusterConfirmed = confirmed

@@ -61,7 +61,7 @@ extension LocalServer {
         let directory = settings.dataDirectory
         for name in ["standby.signal", "recovery.signal"] { try files.remove("\(directory)/\(name)") }
         // The owner's `-i` and the like are a postmaster's; only settings are carried over.
-        let options = settingsOnly(startOptions())
+        let options = settingsOnly(ownersOptions())
         log.info("crash recovery in single-user mode")
         let output = try await runner.run(
             settings.program("postgres"),

@@ -35,6 +35,8 @@ public actor LocalServer {
     var lastRunning: ServerObservation.Running?
     /// Control data of the running postmaster: what observation needs of it does not change under it.
     var control: (postmaster: ProcessIdentity, data: ControlData)?
+    /// The configuration that was asked for last; nil: the settings' own `render` makes the include file.
+    var wanted: ServerConfiguration?
     /// Names for the addresses standbys stream from.
     var members: [Upstream] = []
     private let exitEvents: AsyncStream<ProcessIdentity>.Continuation

@@ -96,6 +96,10 @@ public struct ServerSettings: Sendable {
 
     func program(_ name: String) -> String { "\(binDirectory)/\(name)" }
 
+    /// Options of a session that writes: it does not wait for synchronous standbys, and whatever the role or the
+    /// database say of transactions does not keep it from writing.
+    static let neverWaiting = "-c synchronous_commit=local -c default_transaction_read_only=off"
+
     /// libpq settings of a connection to the local server as superuser.
     /// - Parameter options: further settings of the session, above those of the role and of the database.
     func localConnection(application: String = "pgadopt-agent", options: String = "") -> [String: String] {
@@ -106,8 +110,8 @@ public struct ServerSettings: Sendable {
         all["user"] = superuser.user
         all["password"] = superuser.password
         all["application_name"] = application
-        // English texts; no statement of ours waits for a synchronous standby, or outlives us by long.
-        all["options"] = "-c lc_messages=C -c synchronous_commit=local -c statement_timeout=60s \(options)"
+        // English texts; no statement of ours outlives us by long. What writes adds `neverWaiting`.
+        all["options"] = "-c lc_messages=C -c statement_timeout=60s \(options)"
         return all
     }
 

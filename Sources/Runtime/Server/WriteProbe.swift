@@ -130,7 +130,7 @@ public actor WriteProbe {
         let end = clock.now + Self.patience
         do {
             let connection = try await PostgresConnection.connect(
-                settings.localConnection(application: "pgadopt-probe", options: "-c default_transaction_read_only=off"),
+                settings.localConnection(application: "pgadopt-probe", options: ServerSettings.neverWaiting),
                 by: end, clock: clock)
             reached(.asking, number)
             let state = try await connection.query(Self.stateSQL, by: end)

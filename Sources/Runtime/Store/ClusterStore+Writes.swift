@@ -62,10 +62,22 @@ extension ClusterStore {
         try await compareAndPut("initialize", Array(systemIdentifier.utf8), expected: replacing)
     }
 
+    /// Deletes `initialize` if it still stands at `expecting`: the making of a new cluster has failed.
+    @discardableResult
+    public func removeInitialize(expecting modRevision: Int64) async throws -> WriteOutcome {
+        try await compareAndDelete("initialize", expected: modRevision)
+    }
+
     /// Replaces the dynamic configuration if it is still at `expecting` (nil: if there is none).
     @discardableResult
     public func writeConfig(_ config: JSON, expecting modRevision: Int64?) async throws -> WriteOutcome {
         try await compareAndPut("config", config.bytes, expected: modRevision ?? 0)
+    }
+
+    /// Writes the configuration where there is none, or over a value that nobody can read, as last seen.
+    @discardableResult
+    public func restoreConfig(_ config: JSON) async throws -> WriteOutcome {
+        try await compareAndPut("config", config.bytes, expected: cache.keys["config"]?.modRevision ?? 0)
     }
 
     /// Asks for a switchover (with `leader`) or a failover (without), on top of the `failover` key last seen.
@@ -91,11 +103,15 @@ extension ClusterStore {
     public func writeSync(_ sync: SyncKey?, expecting modRevision: Int64?) async throws -> WriteOutcome {
         let expected = modRevision ?? 0
         if let sync { return try await compareAndPut("sync", sync.json.bytes, expected: expected) }
-        let key = paths.key("sync")
+        return try await compareAndDelete("sync", expected: expected)
+    }
+
+    private func compareAndDelete(_ name: String, expected: Int64) async throws -> WriteOutcome {
+        let key = paths.key(name)
         return try await carryOut(
             compares: [Compare(key, .modRevision(expected))], success: [.delete(.key(key))]
         ) { cache in
-            guard let found = cache.keys["sync"] else { return .applied }
+            guard let found = cache.keys[name] else { return .applied }
             return found.modRevision == expected ? .open : .ruledOut
         }
     }
