@@ -133,7 +133,13 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Simulation", ["HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping"]),
+        // The simulator is a library and a program, so that it can run optimised; its tests run a few seeds.
+        module("Simulator", "Tests/Simulation/Model", [
+            "HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping",
+        ]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulator"], path: "Tests/Simulation/Command", swiftSettings: strict),
+        tests("Simulation", ["Simulator"], exclude: ["Model", "Command"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
         tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),

@@ -40,3 +40,18 @@ func status(_ snapshot: APISnapshot, _ target: String, method: String = "GET", a
     guard case .answer(let response) = snapshot.route(APIRequest(method: method, target: target), at: now) else { return 0 }
     return response.status
 }
+
+/// The body of an answer that is JSON.
+func body(_ snapshot: APISnapshot, _ target: String, at now: BootInstant = moment) -> JSON? {
+    guard case .answer(let response) = snapshot.route(APIRequest(method: "GET", target: target), at: now) else { return nil }
+    return try? JSON(parsing: response.body)
+}
+
+/// What a change is answered with before anybody carries it out.
+func change(
+    _ snapshot: APISnapshot, _ method: String, _ target: String, _ body: String = "",
+    wallTime: WallTime = WallTime(microseconds: 1_795_354_135_000_000)
+) -> APIRoute {
+    let request = APIRequest(method: method, target: target, body: Array(body.utf8), declaresBody: true)
+    return snapshot.route(request, at: moment, wallTime: wallTime)
+}

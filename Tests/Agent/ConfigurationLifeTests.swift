@@ -35,6 +35,28 @@ import Timekeeping
             #expect(try await cluster.ask("a", "POST", "/reload").0 == 202)
             try await cluster.eventually("a's own work_mem") { try await cluster.sql("a", "show work_mem") == "6MB" }
             #expect(try await cluster.sql("b", "show work_mem") == "5MB")
+
+            // Restarts, with conditions.
+            #expect(try await cluster.ask("b", "POST", "/restart", ["role": "primary"]).1 == "restart conditions are not satisfied")
+            for name in ["b", "a"] {
+                let (status, text) = try await cluster.ask(name, "POST", "/restart", ["restart_pending": true])
+                #expect(status == 200 && text == "restarted successfully", "\(name): \(status) \(text)")
+                #expect(try await cluster.sql(name, "show max_connections") == "130")
+                try await cluster.eventually("nothing is pending on \(name)") {
+                    try await cluster.view().member(name)?.pendingRestart == false
+                }
+            }
+            #expect(await cluster.isUp("a", "/primary"), "a restart moves no lock")
+
+            // A new copy on request.
+            try await cluster.eventually("b streams again") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+            #expect(try await cluster.ask("a", "POST", "/reinitialize").1 == "I am the leader, can not reinitialize")
+            let former = try inode("\(cluster.root)/b/PG_VERSION")
+            #expect(try await cluster.ask("b", "POST", "/reinitialize", [:]).1 == "reinitialize started")
+            try await cluster.eventually("b is a new copy") {
+                guard await cluster.isUp("b", "/replica?replication_state=streaming") else { return false }
+                return try inode("\(cluster.root)/b/PG_VERSION") != former
+            }
         }
     }
 
@@ -46,4 +68,10 @@ import Timekeeping
         let count = read(descriptor, &bytes, bytes.count)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
+}
+
+private func inode(_ path: String) throws -> UInt64 {
+    var info = stat()
+    guard stat(path, &info) == 0 else { throw HarnessError("\(path): \(errno)") }
+    return UInt64(info.st_ino)
 }

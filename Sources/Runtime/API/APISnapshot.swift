@@ -118,17 +118,39 @@ public struct APISnapshot: Sendable {
 
     /// Who may be asked for reads: a standby that runs and is not taken out by `noloadbalance`.
     var isServingReplica: Bool {
-        role == .replica && state == .running && tags["noloadbalance"] != .bool(true)
+        role == .replica && state == .running && isServerStatusKnown && tags["noloadbalance"] != .bool(true)
     }
 
-    /// Bytes the standby's replay is behind the leader's last published position.
-    var replayLag: ByteCount? {
-        guard let replayedLocation, let optime = cluster?.status.optime else { return nil }
-        return optime.bytes(ahead: replayedLocation)
+    /// The store's view while it is not older than a ttl; nobody may rely on who is synchronous in an older one.
+    func freshCluster(at now: BootInstant) -> ClusterView? {
+        guard let cluster, let clusterConfirmed, now - clusterConfirmed < ttl else { return nil }
+        return cluster
     }
 
-    var receiveLag: ByteCount? {
-        guard let position = receivedLocation ?? replayedLocation, let optime = cluster?.status.optime else { return nil }
-        return optime.bytes(ahead: position)
+    /// How far the leader's log reaches, as far as we have heard: from the store and through the wal receiver.
+    func leaderLocation(at now: BootInstant) -> LSN? {
+        [freshCluster(at: now)?.status.optime, latestEndLocation].compactMap(\.self).max().flatMap { $0 == .zero ? nil : $0 }
+    }
+
+    enum SynchronousRole { case none, sync, quorum }
+
+    /// What `sync` says of this standby.
+    func synchronousRole(at now: BootInstant) -> SynchronousRole {
+        guard role == .replica, let cluster = freshCluster(at: now) else { return .none }
+        return switch cluster.displayRole(of: cluster.member(name) ?? Member(name: name)) {
+        case "sync_standby": .sync
+        case "quorum_standby": .quorum
+        default: .none
+        }
+    }
+
+    /// The server answers questions in this state; in the others only state and role are known.
+    var hasServerStatus: Bool {
+        isServerStatusKnown && serverVersion != nil && [.running, .restarting, .starting].contains(state)
+    }
+
+    /// When the answer to some request changes without a new snapshot; nil: never.
+    func nextChange(after now: BootInstant) -> BootInstant? {
+        [leaderUntil, clusterConfirmed.map { $0 + ttl }, livenessEnd].compactMap(\.self).filter { $0 > now }.min()
     }
 }

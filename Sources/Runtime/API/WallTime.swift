@@ -1,3 +1,5 @@
+import Glibc
+
 /// A moment of wall time as somebody wrote it: for schedules, and for the epoch seconds of metrics. Nothing that
 /// protects data is decided by wall time.
 public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -9,6 +11,13 @@ public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible 
     public init(microseconds: Int64, offsetMinutes: Int = 0) {
         self.microseconds = microseconds
         self.offsetMinutes = offsetMinutes
+    }
+
+    /// The host's clock.
+    public static var now: WallTime {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return WallTime(microseconds: Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)
     }
 
     public static func < (a: Self, b: Self) -> Bool { a.microseconds < b.microseconds }
@@ -63,6 +72,17 @@ public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible 
         let zone = "\(sign)\(Self.padded(Int64(abs(offsetMinutes) / 60), 2)):\(Self.padded(Int64(abs(offsetMinutes) % 60), 2))"
         return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(date, 2))T\(Self.padded(time / 3600, 2))"
             + ":\(Self.padded(time / 60 % 60, 2)):\(Self.padded(time % 60, 2))\(fraction)\(zone)"
+    }
+
+    /// The Date header's form, `Sun, 22 Nov 2026 10:20:30 GMT` (RFC 9110, 5.6.7).
+    var httpDate: String {
+        let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let (year, month, date) = Self.civil(daysSince1970: day)
+        let time = seconds - day * 86_400
+        let names = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        return "\(names[Int(((day % 7) + 7) % 7)]), \(Self.padded(date, 2)) \(months[Int(month) - 1]) \(Self.padded(year, 4)) "
+            + "\(Self.padded(time / 3600, 2)):\(Self.padded(time / 60 % 60, 2)):\(Self.padded(time % 60, 2)) GMT"
     }
 
     private static func padded(_ number: Int64, _ width: Int) -> String {

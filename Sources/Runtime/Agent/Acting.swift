@@ -87,10 +87,8 @@ extension Agent {
     private func forgetClaim() { state.claimedInitialize = nil }
 
     private func restoreConfig() async throws {
-        guard let view = state.view else { return }
         let isEmpty = state.dynamicJSON.object?.isEmpty ?? true
-        _ = try await parts.store.writeConfig(
-            isEmpty ? dynamic.json : state.dynamicJSON, expecting: view.config?.modRevision)
+        _ = try await parts.store.restoreConfig(isEmpty ? dynamic.json : state.dynamicJSON)
     }
 
     // MARK: Synchronous replication
@@ -218,7 +216,7 @@ extension Agent {
         let others = (state.view?.members ?? []).filter { $0.name != me }
         let asked = clock.now
         state.peers = PeerObservation(askedAt: asked, isComplete: others.isEmpty)
-        let peers = parts.peers
+        let peers = peers
         Task {
             await peers.ask(others) { report in await self.took(report, asked: asked, of: others.count) }
         }

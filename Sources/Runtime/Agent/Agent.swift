@@ -23,7 +23,7 @@ public actor Agent {
     /// Reads the configuration again from where it came.
     let readConfiguration: @Sendable () throws -> AgentConfigurationReading
     /// Gives the API what it takes from a new configuration.
-    let reloadAPI: @Sendable (AgentConfiguration) async -> Void
+    let reloadAPI: @Sendable (AgentConfiguration, Agent) async throws -> Void
     let service: ServiceManager
     let clock = BootClock()
     let log: Logger
@@ -32,6 +32,8 @@ public actor Agent {
     var running: Task<Void, Never>?
     /// Set once: the loop ends after the present decision.
     var ending: Ending?
+    /// Asks the other members; replaced when the configuration brings other certificates or passwords.
+    var peers: PeerPolling
     var dynamic = DynamicConfiguration()
 
     /// What the agent is put together from.
@@ -42,7 +44,6 @@ public actor Agent {
         var lease: LeaseKeeper
         var guardian: GuardClient
         var guardProgram: GuardClient.Program
-        var peers: PeerPolling
         var watchdog: Watchdog
     }
 
@@ -55,13 +56,14 @@ public actor Agent {
     }
 
     init(
-        configuration: AgentConfiguration, parts: Parts, service: ServiceManager, log: Logger,
+        configuration: AgentConfiguration, parts: Parts, peers: PeerPolling, service: ServiceManager, log: Logger,
         readConfiguration: @escaping @Sendable () throws -> AgentConfigurationReading,
-        reloadAPI: @escaping @Sendable (AgentConfiguration) async -> Void
+        reloadAPI: @escaping @Sendable (AgentConfiguration, Agent) async throws -> Void
     ) {
         self.configuration = configuration
         me = configuration.name
         self.parts = parts
+        self.peers = peers
         self.service = service
         self.log = log
         self.readConfiguration = readConfiguration
@@ -80,7 +82,7 @@ public actor Agent {
         let before = state.view
         let observation = StoreObservation(new)
         state.store = observation
-        if let view = state.view, view.config != before?.config { await take(config: view.config?.value) }
+        if let view = state.view, view.config != before?.config { await take(view.config) }
         if let view = state.view { await parts.server.know(members: view.upstreams) }
         if wakes(from: before, to: observation) { bell.ring() }
     }
@@ -97,9 +99,11 @@ public actor Agent {
         let observation = LeaseObservation(new)
         let hadLease = state.lease != .none
         state.lease = observation
-        if case .held(_, let deadline) = observation {
+        if case .held = observation {
             // The guard's deadline follows the lease directly: not even a slow decision may delay it.
-            if state.holdsLock(as: me), case .armed = state.guardian { await moveGuard(to: deadline) }
+            if state.holdsLock(as: me), case .armed = state.guardian, let deadline = leadDeadline {
+                await moveGuard(to: deadline)
+            }
             if !hadLease { bell.ring() }
         } else {
             bell.ring()
@@ -159,6 +163,9 @@ extension Agent {
         await ensureGuard()
         state.server = await parts.server.observe()
     }
+
+    /// Asks the other members by these means from now on.
+    func use(_ new: PeerPolling) { peers = new }
 
     /// Look again now.
     func ring() { bell.ring() }

@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import Server
 import Store
+import Synchronization
 import Timekeeping
 
 /// Puts an agent together from its configuration and runs it until it is told to go.
@@ -45,10 +46,18 @@ public enum AgentProgram {
         let now: @Sendable () -> BootInstant = { clock.now }
         let parts = try parts(configuration, group: group, clock: clock, log: log)
         let service = ServiceManager(path: getenv("NOTIFY_SOCKET").map { String(cString: $0) })
+        let controller = ControllerBox()
+        let api = APIServer(controller: controller, limits: .init(configuration.restapi), now: now, log: log)
         let agent = Agent(
-            configuration: configuration, parts: parts, service: service, log: log, readConfiguration: readAgain,
-            reloadAPI: { _ in })
-        let api = APIServer(controller: agent, now: now, log: log)
+            configuration: configuration, parts: parts, peers: try peers(configuration, group), service: service,
+            log: log, readConfiguration: readAgain
+        ) { configuration, agent in
+            let options = try APIServer.Options(configuration) { log.warning("\($0)") }
+            if try api.apply(options) { log.notice("the API shows another certificate from now on") }
+            await agent.use(try peers(configuration, group))
+        }
+        controller.agent.withLock { $0 = agent }
+        try api.apply(APIServer.Options(configuration) { log.warning("\($0)") })
 
         await agent.prepare()
         let address = configuration.restapi.listen
@@ -89,8 +98,12 @@ public enum AgentProgram {
             lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, clock: clock, log: log),
             guardian: GuardClient(socket: "\(runtime)/guard.sock"),
             guardProgram: .init(path: configuration.guardPath, logFile: "\(runtime)/guard.log"),
-            peers: PeerPolling(client: APIClient(group: group), deadline: .milliseconds(700)),
             watchdog: .real(configuration.watchdog))
+    }
+
+    private static func peers(_ configuration: AgentConfiguration, _ group: any EventLoopGroup) throws -> PeerPolling {
+        let client = try APIClient(group: group, options: APIClient.Options(configuration))
+        return PeerPolling(client: client, deadline: .milliseconds(700))
     }
 
     private static func etcdConfiguration(_ configuration: AgentConfiguration) throws -> EtcdConfiguration {
@@ -104,6 +117,16 @@ public enum AgentProgram {
         }
         return EtcdConfiguration(
             endpoints: etcd.endpoints.map { .init(host: $0.host, port: $0.port) }, tls: tls, credentials: credentials)
+    }
+}
+
+/// Stands for the agent where the API server is made, which is before the agent.
+private final class ControllerBox: APIController {
+    let agent = Mutex<Agent?>(nil)
+
+    func perform(_ command: APICommand) async -> APIResponse {
+        guard let agent = agent.withLock({ $0 }) else { return .text("the agent is starting", status: 503) }
+        return await agent.perform(command)
     }
 }
 

@@ -1,3 +1,4 @@
+import Cluster
 import Configuration
 import HACore
 import JSON
@@ -35,7 +36,11 @@ extension Agent {
         configuration = configuration.taking(new)
         // Certificates, lines of pg_hba.conf and passwords may be other ones although the words are the same.
         state.configured = nil
-        await reloadAPI(configuration)
+        do {
+            try await reloadAPI(configuration, self)
+        } catch {
+            log.error("the API goes on with the certificates and passwords it has: \(error)")
+        }
         log.notice("the configuration was read again")
         bell.ring()
     }
@@ -44,11 +49,12 @@ extension Agent {
 
     /// The value of the store's `config` key, as it came. What is no object changes nothing: the leader writes the
     /// one in force back.
-    func take(config: JSON?) async {
-        guard let config else { return }
-        guard config.object != nil else {
+    func take(_ key: ConfigKey?) async {
+        guard let key else { return }
+        guard key.modRevision > 0, key.value.object != nil else {
             return log.error("the key 'config' in the store holds no JSON object; the configuration in force stays")
         }
+        let config = key.value
         guard config != state.dynamicJSON || !state.hasDynamic else { return }
         let reading = DynamicConfiguration.read(config)
         for warning in reading.warnings { log.warning("config in the store: \(warning)") }

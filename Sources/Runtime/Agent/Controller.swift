@@ -68,7 +68,7 @@ extension Agent: APIController {
             candidate.map { $0 == member.name } ?? (member.name != view.leader?.name && member.name != me)
         }
         let mayBeMe = candidate == nil && view.leader?.name != me && state.settings.mayLead
-        return await parts.peers.reports(of: asked).contains { $0.answer?.mayLead == true } || mayBeMe
+        return await peers.reports(of: asked).contains { $0.answer?.mayLead == true } || mayBeMe
     }
 
     private func deleteSwitchover() async -> APIResponse {

@@ -28,20 +28,12 @@ struct FailsafeState {
 }
 
 extension Agent {
-    /// The lease as the core and the guard may rely on it: until its deadline nobody else can lead.
-    var effectiveLease: LeaseObservation {
-        guard case .held(let id, let deadline) = state.lease, let until = state.failsafe.leadUntil, until > deadline
-        else { return state.lease }
-        return .held(id: id, deadline: until)
-    }
-
-    /// The store as the core may see it: a leader that we accepted stands in for a key that ran out.
-    var effectiveStore: StoreObservation {
-        guard case .connected(var view, let confirmed) = state.store, view.leader == nil,
-            let accepted = state.failsafe.accepted, accepted.until > clock.now, accepted.leader != me
-        else { return state.store }
-        view.leader = LeaderKey(name: accepted.leader, lease: 0)
-        return .connected(view, confirmed: confirmed)
+    /// Until then nobody else can lead: by our lease, or because every member has promised it. Nil without either.
+    var leadDeadline: BootInstant? {
+        var moments: [BootInstant] = []
+        if case .held(_, let deadline) = state.lease { moments.append(deadline) }
+        if state.memory.leads, let until = state.failsafe.leadUntil { moments.append(until) }
+        return moments.max()
     }
 
     /// Starts a round of questions when we lead and the store does not answer.
@@ -53,7 +45,7 @@ extension Agent {
         let others = members.merging(state.failsafe.sent) { $1 }.filter { $0.key != me }
         let sent = clock.now
         let body = failsafeBody()
-        let client = parts.peers.client
+        let client = peers.client
         Task {
             let refusals = await Self.ask(others, body: body, client: client)
             await self.failsafeAnswered(sent: sent, refusals: refusals)
@@ -74,7 +66,7 @@ extension Agent {
         let body: JSON = [
             "name": .string(me),
             "conn_url": .string("postgres://\(configuration.postgresql.connectAddress)/postgres"),
-            "api_url": .string("http://\(configuration.restapi.connectAddress)/patroni"),
+            "api_url": .string(configuration.apiURL),
             "slots": [:],
         ]
         return body.text

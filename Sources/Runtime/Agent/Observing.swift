@@ -21,8 +21,8 @@ extension Agent {
         defer { if case .finished = state.operation { state.operation = .idle } }
         state.settings = coreSettings()
         return Observation(
-            now: clock.now, me: me, settings: state.settings, server: state.server, store: effectiveStore,
-            lease: effectiveLease, peers: state.peers, operation: state.operation, guardian: state.guardian,
+            now: clock.now, me: me, settings: state.settings, server: state.server, store: state.store,
+            lease: state.lease, peers: state.peers, operation: state.operation, guardian: state.guardian,
             watchdog: state.watchdog, failsafe: .init(
                 leadUntil: state.failsafe.leadUntil,
                 accepted: state.failsafe.accepted.map { .init(leader: $0.leader, until: $0.until) }),

@@ -72,7 +72,7 @@ extension Agent {
     }
 
     func armGuardForLease() async {
-        if case .held(_, let deadline) = effectiveLease { await perform(.armGuard(deadline)) }
+        if let deadline = leadDeadline { await perform(.armGuard(deadline)) }
     }
 
     private func stop(_ mode: StopMode) async throws {

@@ -50,7 +50,8 @@ struct PeerPolling: Sendable {
         return PeerReport.Answer(
             isPrimary: isPrimary, lsn: LSN(rawValue: UInt64(furthest)),
             timeline: status["timeline"]?.int.flatMap { UInt32(exactly: $0) }.map { Timeline($0) },
-            mayLead: mayLead && status["watchdog_failed"] != .bool(true), failoverPriority: priority)
+            mayLead: mayLead, failoverPriority: priority,
+            isWatchdogFailed: status["watchdog_failed"] == .bool(true), isReplayPaused: log["paused"] == .bool(true))
     }
 }
 

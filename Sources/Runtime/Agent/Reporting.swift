@@ -61,9 +61,9 @@ extension Agent {
         let postgres = configuration.postgresql
         var member = Member(
             name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
-            apiURL: "http://\(configuration.restapi.connectAddress)/patroni", state: memberState, role: memberRole,
+            apiURL: configuration.apiURL, state: memberState, role: memberRole,
             version: AgentVersion.patroni)
-        member.tags = configuration.tags
+        member.tags = configuration.memberTags.published
         member.pause = dynamic.pause
         member.scheduledRestart = state.scheduledRestart.map(Cluster.RestartRequest.init)
         member.pendingRestart = !state.pendingRestarts.isEmpty
@@ -123,7 +123,7 @@ extension Agent {
     private func snapshot(_ details: ServerDetails) -> APISnapshot {
         var snapshot = APISnapshot(
             scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
-        if state.memory.leads, case .held(_, let deadline) = effectiveLease { snapshot.leaderUntil = deadline }
+        if state.memory.leads { snapshot.leaderUntil = leadDeadline }
         snapshot.isFailsafeActive = state.failsafe.leadUntil.map { $0 > clock.now && !state.holdsLock(as: me) } ?? false
         if case .running(let server) = state.server.process {
             snapshot.isRunningPrimary = !server.isInRecovery
@@ -141,7 +141,7 @@ extension Agent {
             snapshot.replication = details.replication
         }
         if case .present(let directory) = state.server.storage { snapshot.systemIdentifier = directory.systemIdentifier }
-        snapshot.tags = configuration.tags
+        snapshot.tags = configuration.memberTags.published
         snapshot.pendingRestartReason = pendingRestartReason
         snapshot.scheduledRestart = state.scheduledRestart
         if configuration.watchdog.mode == .required { snapshot.isWatchdogFailed = !state.watchdog.isUsable }

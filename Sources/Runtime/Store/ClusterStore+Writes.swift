@@ -74,6 +74,12 @@ extension ClusterStore {
         try await compareAndPut("config", config.bytes, expected: modRevision ?? 0)
     }
 
+    /// Writes the configuration where there is none, or over a value that nobody can read, as last seen.
+    @discardableResult
+    public func restoreConfig(_ config: JSON) async throws -> WriteOutcome {
+        try await compareAndPut("config", config.bytes, expected: cache.keys["config"]?.modRevision ?? 0)
+    }
+
     /// Asks for a switchover (with `leader`) or a failover (without), on top of the `failover` key last seen.
     @discardableResult
     public func setFailover(

@@ -34,10 +34,19 @@ final class ModelPostgres {
     /// Nothing of it moves: a hung disk. Signals but SIGKILL do nothing, and even that only when it is over.
     private(set) var isHung = false
     private var pendingKill = false
+    /// SIGSTOP: who is connected works on, nobody new gets in, and signals to the postmaster wait.
+    private(set) var isPostmasterStopped = false
+    private var waitingSignal: (() -> Void)?
+    /// A primary's next write is its last; no primary starts. A standby receives nothing.
+    var isDiskFull = false
     private var isDying = false
     var isEnding: Bool { isDying }
     private var hasShutdownRecord = false
     var isReplayPaused = false
+    var sync = SynchronousCommits()
+    /// Since when it runs, and since when it has had its position.
+    private(set) var upSince = Span.zero
+    private(set) var grewAt = Span.zero
 
     init(host: Int, in world: World) {
         self.host = host
@@ -51,6 +60,8 @@ final class ModelPostgres {
 
     var isWritable: Bool { process == .running && !isRecovery && !isDying && !isHung }
     var isUp: Bool { process == .running && !isDying }
+    /// To a new connection.
+    var answers: Bool { !isHung && !isPostmasterStopped }
 
     // MARK: Processes
 
@@ -80,6 +91,11 @@ final class ModelPostgres {
         world.hosts[host].after(delay) { [weak self] in
             guard let self, run == mine, case .starting = process else { return ready(false) }
             if isHung { return awaitStart(mine, after: .ms(200), ready) }
+            if isDiskFull, !isRecovery {
+                ended()
+                return ready(false)
+            }
+            upSince = world.now
             replayed = log.position
             clusterState = isRecovery ? "in archive recovery" : "in production"
             if !isRecovery { append(100) }
@@ -92,9 +108,14 @@ final class ModelPostgres {
     /// SIGINT: a fast shutdown, which goes on whatever becomes of the one who asked for it.
     func signalInt(takes: Span) {
         guard process == .running || isStarting else { return }
-        process = .stopping
-        hasShutdownRecord = false
         let mine = run
+        if isPostmasterStopped {
+            waitingSignal = { [weak self] in if self?.run == mine { self?.signalInt(takes: takes) } }
+            return
+        }
+        process = .stopping
+        sync.waiting = []
+        hasShutdownRecord = false
         world.hosts[host].after(takes) { [weak self] in
             guard let self else { return }
             awaitStandbys(mine, since: world.now)
@@ -130,15 +151,22 @@ final class ModelPostgres {
         controlTimeline = log.branch.number
     }
 
-    func signalQuit(_ target: Int32) {
+    func signalQuit(_ target: Int32, withChildren: Bool = false) {
         guard target == pid, process != .stopped else { return }
+        if isPostmasterStopped {
+            waitingSignal = { [weak self] in self?.signalQuit(target) }
+            if withChildren { isDying = true }
+            return
+        }
         // The children are hit at once; the postmaster may take a moment.
         isDying = true
-        guard !isHung else { return }
-        let mine = run
-        world.hosts[host].after(world.random.between(.ms(1), .ms(150))) { [weak self] in
-            guard let self, run == mine, !isHung else { return }
-            ended()
+        awaitQuit(run, after: world.random.between(.ms(1), .ms(150)))
+    }
+
+    private func awaitQuit(_ mine: Int, after delay: Span) {
+        world.hosts[host].after(delay) { [weak self] in
+            guard let self, run == mine else { return }
+            if isHung { awaitQuit(mine, after: .ms(200)) } else { ended() }
         }
     }
 
@@ -157,6 +185,20 @@ final class ModelPostgres {
         ended(tells: !isPower)
     }
 
+    func setPostmasterStopped(_ stopped: Bool) {
+        isPostmasterStopped = stopped && process != .stopped
+        guard !stopped, let signal = waitingSignal else { return }
+        waitingSignal = nil
+        signal()
+    }
+
+    /// PANIC: could not write to its log.
+    func panic() {
+        guard process != .stopped else { return }
+        world.note("h\(host + 1): PANIC, the disk is full")
+        ended()
+    }
+
     func setHung(_ hung: Bool) {
         isHung = hung
         if !hung, pendingKill {
@@ -168,9 +210,13 @@ final class ModelPostgres {
     private func ended(tells: Bool = true) {
         guard process != .stopped else { return }
         run += 1
+        if process != .stopping || !isRecovery { world.checker.drill.stopped() }
         process = .stopped
+        isPostmasterStopped = false
+        waitingSignal = nil
         isStreaming = false
         isDying = false
+        sync.waiting = []
         world.note("h\(host + 1): postgres down, \(clusterState) at \(LSN(rawValue: log.position))")
         world.checker.stops += 1
         let old = pid
@@ -179,15 +225,9 @@ final class ModelPostgres {
 
     // MARK: The log
 
-    private func append(_ bytes: UInt64) {
+    func append(_ bytes: UInt64) {
         log.position += bytes
         replayed = log.position
-    }
-
-    /// A client's transaction, acknowledged at once.
-    func commit(_ bytes: UInt64) {
-        append(bytes)
-        log.branch.acknowledged = max(log.branch.acknowledged, log.position)
     }
 
     func checkpoint() {
@@ -208,6 +248,7 @@ final class ModelPostgres {
         if isHung || replayed < log.position {
             return world.hosts[host].after(.ms(50)) { [weak self] in self?.awaitReplay(mine) }
         }
+        upSince = world.now
         let before = log
         log = LogEnd(branch: Branch(number: before.branch.number + 1, parent: before.branch, start: replayed),
                      position: replayed)
@@ -228,6 +269,7 @@ final class ModelPostgres {
     func noteStreaming(_ streaming: Bool) { isStreaming = streaming }
 
     func receive(_ end: LogEnd, replayedTo: UInt64) {
+        if end.position != log.position { grewAt = world.now }
         log = end
         replayed = min(max(replayed, replayedTo), end.position)
     }

@@ -6,12 +6,16 @@ import Timekeeping
 /// `LocalServer.observe`, the guard's state, and what the agent tells others.
 extension ModelAgent {
     func observeServer(_ then: @escaping () -> Void) {
-        let takes: Span = postgres.process != .stopped && postgres.isHung ? .s(2) : .ms(1)
+        let takes: Span = postgres.process != .stopped && !postgres.answers ? .s(2) : .ms(1)
         after(takes) { [weak self] in
             guard let self else { return }
-            server = ServerObservation(storage: storage, process: processNow(), crashedAt: crashedAt)
+            server = observedNow
             then()
         }
+    }
+
+    var observedNow: ServerObservation {
+        ServerObservation(storage: storage, process: processNow(), crashedAt: crashedAt)
     }
 
     private var storage: ServerObservation.Storage {
@@ -44,7 +48,7 @@ extension ModelAgent {
                 stoppingSince = stoppingSince ?? host.clock
                 return .stopping(since: stoppingSince ?? host.clock)
             }
-            if postgres.isHung {
+            if !postgres.answers {
                 unresponsiveSince = unresponsiveSince ?? host.clock
                 return .unresponsive(since: unresponsiveSince ?? host.clock)
             }
@@ -58,13 +62,14 @@ extension ModelAgent {
     private var running: ServerObservation.Running {
         let log = postgres.log
         guard postgres.isRecovery else {
-            return .init(isInRecovery: false, timeline: Timeline(log.branch.number), lsn: LSN(rawValue: log.position))
+            return .init(isInRecovery: false, timeline: Timeline(log.branch.number), lsn: LSN(rawValue: log.position),
+                connections: postgres.replicationConnections, synchronousStandbys: postgres.sync.names)
         }
         return .init(
             isInRecovery: true, timeline: Timeline(log.branch.number), lsn: LSN(rawValue: log.position),
             receivedLSN: LSN(rawValue: log.position), replayedLSN: LSN(rawValue: postgres.replayed),
             isStreaming: postgres.isStreaming, upstream: postgres.upstream.map(upstream),
-            isReplayPaused: postgres.isReplayPaused)
+            isReplayPaused: postgres.isReplayPaused, synchronousStandbys: postgres.sync.names)
     }
 
     func observeGuard() {
@@ -85,28 +90,28 @@ extension ModelAgent {
         after(.ms(1)) { [weak self] in
             guard let self else { return }
             publishSnapshot()
-            guard case .connected = lastStore else { return then() }
-            touchMember { [weak self] in
-                guard let self else { return }
-                guard holdsLock, case .running(let server) = server.process, !server.isInRecovery else { return then() }
-                publishStatus(server.lsn) { [weak self] in self?.writeHistoryIfMissing(then) }
+            defer { then() }
+            guard case .connected = lastStore else { return }
+            if case .held(let id, _) = lastLease {
+                let member = member
+                post(.member) { [weak self] in self?.store.touchMember(member, lease: id, $0) }
             }
+            guard holdsLock, case .running(let server) = server.process, !server.isInRecovery else { return }
+            post(.status) { [weak self] in self?.store.writeStatus(server.lsn, $0) }
+            postFailsafe()
+            postHistory()
         }
     }
 
-    private func touchMember(_ then: @escaping () -> Void) {
-        guard case .held(let id, _) = lastLease else { return then() }
-        store.touchMember(member, lease: id, then)
-    }
-
-    private func publishStatus(_ position: LSN, _ then: @escaping () -> Void) {
-        store.writeStatus(position) { [weak self] in
-            guard let self, options.failsafe, let view else { return then() }
-            let members = Dictionary(uniqueKeysWithValues: view.members.map { ($0.name, $0.apiURL ?? "") })
-            guard members != view.failsafe else { return then() }
-            failsafe.sent.formUnion(members.keys)
-            store.writeFailsafe(members) { [weak self] in
-                if let self, self.store.shows(failsafe: members) { failsafe.sent = [] }
+    private func postFailsafe() {
+        guard options.failsafe, let view else { return }
+        let members = Dictionary(uniqueKeysWithValues: view.members.map { ($0.name, $0.apiURL ?? "") })
+        guard members != view.failsafe else { return }
+        failsafe.sent.formUnion(members.keys)
+        failsafe.posted = members
+        post(.failsafe) { [weak self] then in
+            self?.store.writeFailsafe(members) { [weak self] in
+                if let self, store.shows(failsafe: members), failsafe.posted == members { failsafe.sent = [] }
                 then()
             }
         }

@@ -7,6 +7,8 @@ struct FailsafeState {
     var isAsking = false
     /// As leader: names in lists that were sent to the store since the last one was confirmed.
     var sent: Set<String> = []
+    /// As leader: the list that was last left for writing.
+    var posted: [String: String] = [:]
     var accepted: (leader: String, until: BootInstant)?
 }
 
@@ -60,6 +62,7 @@ extension ModelAgent {
         let until = sent + ttl - ModelLease.margin(ttl)
         if failsafe.leadUntil.map({ $0 < host.clock }) ?? true { world.note("\(me): leads by failsafe") }
         failsafe.leadUntil = until
+        host.mayWrite(until: world.now + Span(rawValue: (until - host.clock).wholeNanoseconds) + Span(rawValue: ModelLease.margin(ttl).wholeNanoseconds))
         if case .armed(let deadline) = guardian, until > deadline { moveGuard(to: until) }
         ring()
     }
@@ -68,6 +71,7 @@ extension ModelAgent {
         guard options.failsafe else { return false }
         if case .running(let server) = server.process, !server.isInRecovery { return false }
         if case .connected = lastStore, let known = view?.leader?.name, known != leader { return false }
+        if objectsToPromise { return false }
         let until = host.clock + options.ttl.duration
         failsafe.accepted = (leader, until)
         host.promise = (leader, until, host.boots)
@@ -76,7 +80,7 @@ extension ModelAgent {
 
     /// The promise of the agent before us, which wrote it to disk; after a reboot its moment is unknown.
     func takeOverPromise() {
-        guard let (leader, until, boots) = host.promise else { return }
+        guard let (leader, until, boots) = host.promise, world.mutation != .forgetPromise else { return }
         failsafe.accepted = (leader, boots == host.boots ? until : host.clock + options.ttl.duration)
     }
 }

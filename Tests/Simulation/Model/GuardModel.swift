@@ -49,12 +49,14 @@ final class ModelGuard {
             let due = host.moment(instant) + world.random.between(.zero, .ms(5))
             host.after(max(due - world.now, .zero)) { [weak self] in
                 guard let self, isAlive, timer == mine else { return }
+                // A clock that stood still with the host: not yet.
+                if host.clock < instant { carryOut(.timer(instant)) }
                 handle(.timer)
             }
         case .quit(let process):
             host.world.note("\(host.name): guard fences process \(process.pid)")
             host.world.checker.fences += 1
-            host.postgres.signalQuit(process.pid)
+            host.postgres.signalQuit(process.pid, withChildren: true)
         case .kill(let process), .sweep(let process): host.postgres.signalKill(process.pid)
         }
     }

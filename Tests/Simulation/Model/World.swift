@@ -9,6 +9,8 @@ final class World {
     let options: Options
     let mutation: Mutation?
     var random: SplitMix
+    /// The chance of the fault that is being injected.
+    var chance = SplitMix(seed: 0)
     private(set) var now = Span.zero
     private var queue = EventQueue()
     let etcd: ModelEtcd
@@ -21,6 +23,9 @@ final class World {
     /// Faults are over: everything works, and the cluster has to find its way back.
     var isCalm = false
     private var identities: Int32 = 100
+
+    /// A run has some ten thousand; one that has so many goes round in circles.
+    static let mostEvents = 2_000_000
 
     static let identifier = SystemIdentifier(rawValue: 7_700_000_000_000_000_001)
 
@@ -49,6 +54,7 @@ final class World {
             guard let entry = queue.pop() else { return }
             now = entry.at
             events += 1
+            if events > Self.mostEvents { return violate("loop", "more than \(Self.mostEvents) events") }
             entry.body()
             if isOver() { return }
         }
@@ -81,12 +87,12 @@ final class World {
     func host(_ name: String) -> Host? { hosts.first { $0.name == name } }
 }
 
-struct Violation: Sendable, CustomStringConvertible {
-    var invariant: String
+package struct Violation: Sendable, CustomStringConvertible {
+    package var invariant: String
     var text: String
     var at: Span
 
-    var description: String { "\(invariant) at \(at.seconds) s: \(text)" }
+    package var description: String { "\(invariant) at \(at.seconds) s: \(text)" }
 }
 
 /// Who can reach whom. Directed: a partition may be one-way.

@@ -13,6 +13,7 @@ extension ModelAgent {
             return world.violate("core", "\(me): two operations at once: \(wanted)")
         }
         world.note("\(me): begin \(wanted)")
+        if settings.isPaused { world.violate("pause", "\(me) begins \(wanted) in pause mode") }
         operation = .running(wanted, since: host.clock)
         isCancelled = false
         operationNumber += 1
@@ -37,7 +38,10 @@ extension ModelAgent {
             }
         case .rewind(let source): rewind(from: source, finish)
         case .clone(let source): clone(from: source, finish)
-        case .demote(.standbyCluster), .reinitialise, .restart, .bootstrap:
+        case .restart: restart(finish)
+        case .reinitialise(let source):
+            stopAtOnce { [weak self] _ in self?.clone(from: source, finish) }
+        case .demote(.standbyCluster), .bootstrap:
             world.violate("core", "\(me): \(wanted) was decided")
             finish("not modelled")
         }
@@ -132,6 +136,15 @@ extension ModelAgent {
         finish(nil)
     }
 
+    /// Stops and starts in the role that it has.
+    private func restart(_ finish: @escaping Ending) {
+        let mode: StartMode = postgres.isRecovery ? .standby(nil) : .primary
+        stopFast { [weak self] failure in
+            if let failure { return finish(failure) }
+            self?.startServer(mode, finish)
+        }
+    }
+
     // MARK: Promotion
 
     private func promote(_ finish: @escaping Ending) {
@@ -141,7 +154,7 @@ extension ModelAgent {
 
     private func signalPromote(_ finish: @escaping Ending) {
         guard !isCancelled else { return }
-        guard postgres.isUp, !postgres.isHung else { return finish("no connection") }
+        guard postgres.isUp, postgres.answers else { return finish("no connection") }
         guard postgres.isRecovery else { return promoted(finish) }
         let pid = postgres.pid
         // The server goes on with it, whatever becomes of the agent.
@@ -160,8 +173,10 @@ extension ModelAgent {
     private func promoted(_ finish: @escaping Ending) {
         checkpointPending = true
         ring()
-        store.writeHistory(history) { [weak self] in
+        after(.ms(1)) { [weak self] in
             guard let self else { return }
+            server = observedNow
+            postHistory()
             finish(nil)
             let pid = postgres.pid
             after(duration(.ms(20), .s(3))) { [weak self] in
@@ -182,10 +197,13 @@ extension ModelAgent {
         }
     }
 
-    /// A leader whose history the store does not show writes it again: its write after the promotion may be lost.
-    func writeHistoryIfMissing(_ then: @escaping () -> Void) {
-        guard postgres.isUp, !postgres.isRecovery, view?.history != history else { return then() }
-        store.writeHistory(history, then)
+    /// The store learns how this primary came to its timeline, whenever it does not show it.
+    func postHistory() {
+        guard postgres.isUp, !postgres.isRecovery else { return }
+        let entries = history
+        let known = view?.history ?? []
+        guard entries.last?.timeline != known.last?.timeline || entries.last?.lsn != known.last?.lsn else { return }
+        post(.history) { [weak self] in self?.store.writeHistory(entries, $0) }
     }
 
     // MARK: Coming back
@@ -228,7 +246,7 @@ extension ModelAgent {
     /// The server there, when it runs and can be reached both ways.
     private func reachable(_ upstream: Upstream) -> Host? {
         guard let other = world.host(upstream.name), other.isUp, !other.isFrozen, other.postgres.isUp,
-            !other.postgres.isHung, world.network.isOpen(.host(host.index), .host(other.index)),
+            other.postgres.answers, world.network.isOpen(.host(host.index), .host(other.index)),
             world.network.isOpen(.host(other.index), .host(host.index))
         else { return nil }
         return other

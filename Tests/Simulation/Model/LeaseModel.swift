@@ -45,6 +45,27 @@ final class ModelLease {
         renew(lease.id)
     }
 
+    /// Takes another lease and gives this one back; `then` when the store has said that it is gone.
+    func retire(_ id: Int64, _ then: @escaping () -> Void) {
+        if lease?.id == id {
+            lease = nil
+            publish(.none)
+            step()
+        }
+        revoke(id, then)
+    }
+
+    private func revoke(_ id: Int64, _ then: @escaping () -> Void) {
+        agent.ask(isWrite: true, timeout: tryTimeout, { etcd -> Bool? in
+            etcd.revoke(id)
+            return true
+        }) { [weak self] (reply: ModelEtcd.Reply<Bool>) in
+            guard let self else { return }
+            if case .ok = reply { return then() }
+            agent.after(.ms(500)) { [weak self] in self?.revoke(id, then) }
+        }
+    }
+
     private func again(_ delay: Span) { agent.after(delay) { [weak self] in self?.step() } }
 
     private var tryTimeout: Span { max(ttl / 6, .ms(300)) }
@@ -52,7 +73,8 @@ final class ModelLease {
     private func grant() {
         let sent = agent.host.clock
         let ttl = ttl
-        agent.ask(timeout: tryTimeout, { $0.grant(ttl: ttl) }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
+        let host = agent.host.index
+        agent.ask(isWrite: true, timeout: tryTimeout, { $0.grant(ttl: ttl, to: host) }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
             guard let self else { return }
             guard case .ok(let id) = reply else { return again(.ms(100)) }
             confirmed(Lease(id: id, confirmed: sent))
@@ -63,7 +85,7 @@ final class ModelLease {
     private func renew(_ id: Int64) {
         let sent = agent.host.clock
         agent.ask(timeout: tryTimeout, { $0.keepAlive(id) }) { [weak self] (reply: ModelEtcd.Reply<Bool>) in
-            guard let self else { return }
+            guard let self, lease?.id == id else { return }
             switch reply {
             case .ok(true):
                 confirmed(Lease(id: id, confirmed: sent))

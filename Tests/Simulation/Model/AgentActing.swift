@@ -16,24 +16,20 @@ extension ModelAgent {
     private func perform(_ action: Action, _ then: @escaping () -> Void) {
         switch action {
         case .acquireLock:
-            guard case .held(let id, let deadline) = lastLease else { return then() }
-            store.acquireLock(lease: id) { [weak self] in self?.settled($0, deadline, "acquire", then) }
+            claimLock(.acquire)
+            then()
         case .reattachLock:
-            guard case .held(let id, let deadline) = lastLease else { return then() }
-            store.reattachLock(lease: id) { [weak self] in self?.settled($0, deadline, "reattach", then) }
+            claimLock(.reattach)
+            then()
         case .releaseLock(let position):
-            world.note("\(me): release the lock")
-            store.releaseLock(finalLSN: position) { [weak self] in
-                self?.ring()
-                then()
-            }
-        case .writeInitialize, .restoreConfig: then()
+            releaseLock(position)
+            then()
+        case .writeInitialize: then()
         case .begin(let operation):
             if case .demote(.switchover) = operation, world.mutation == .releaseBeforeStop {
-                return store.releaseLock(finalLSN: nil) { [weak self] in
-                    self?.begin(operation)
-                    then()
-                }
+                releaseLock(nil)
+                after(.ms(200)) { [weak self] in self?.begin(operation) }
+                return then()
             }
             begin(operation)
             then()
@@ -55,35 +51,51 @@ extension ModelAgent {
         case .disarmGuard:
             disarmGuard()
             then()
-        case .clearFailover: store.clearFailover(then)
-        case .keepSlots: after(.ms(1), then)
-        case .claimInitialize, .removeInitialize, .writeSync, .removeSync, .setSynchronousStandbys,
-            .stopStreaming, .clearRestart, .clearReinitialise:
+        case .clearFailover:
+            beside("clear failover") { store.clearFailover($0) }
+            then()
+        case .keepSlots: after(.ms(0.1), then)
+        case .writeSync(let leader, let standbys, let quorum, let revision):
+            let key = SyncKey(modRevision: 0, leader: leader, quorum: quorum, standbys: standbys)
+            world.note("\(me): /sync = \(leader), \(standbys.joined(separator: " ")), quorum \(quorum)")
+            if world.mutation == .namesBeforeSync, let known = view?.sync, standbys.count < known.standbys.count {
+                postgres.setSynchronous(standbys.isEmpty ? .none : .all(standbys))
+                beside("sync") { done in
+                    after(.s(3)) { [weak self] in self?.store.writeSync(key, expecting: revision, done) }
+                }
+                return then()
+            }
+            beside("sync") { store.writeSync(key, expecting: revision, $0) }
+            then()
+        case .removeSync(let revision):
+            beside("sync") { store.writeSync(nil, expecting: revision, $0) }
+            then()
+        case .setSynchronousStandbys(let names):
+            let promisesEarly = world.mutation == .syncBeforeNames && view?.sync?.leader == me
+            if promisesEarly, let names, let revision = view?.sync?.modRevision {
+                let key = SyncKey(modRevision: 0, leader: me, quorum: 0, standbys: names.members)
+                beside("early sync") { store.writeSync(key, expecting: revision, $0) }
+            }
+            after(promisesEarly ? .s(3) : .ms(5)) { [weak self] in self?.postgres.setSynchronous(names ?? .none) }
+            after(.ms(5), then)
+        case .restoreConfig: then()
+        case .clearReinitialise:
+            requests.reinitialise = nil
+            then()
+        case .clearRestart:
+            requests.restart = nil
+            then()
+        case .claimInitialize, .removeInitialize, .stopStreaming:
             // Not modelled: nothing here gives rise to them.
             world.violate("core", "\(me): \(action) was decided")
             then()
         }
     }
 
-    private func settled(_ outcome: Outcome, _ deadline: BootInstant, _ what: String, _ then: @escaping () -> Void) {
-        switch outcome {
-        case .done(let view):
-            world.note("\(me): \(what) done")
-            lastStore = .connected(view, confirmed: host.clock)
-            ring()
-            if case .running(let server) = server.process, !server.isInRecovery { return armGuard(deadline, then) }
-        case .compareFailed(let view):
-            lastStore = .connected(view, confirmed: host.clock)
-            ring()
-        case .ambiguous, .failed: world.note("\(me): \(what) without a clear answer")
-        }
-        then()
-    }
-
     // MARK: The guard
 
     func armGuard(_ deadline: BootInstant, _ then: @escaping () -> Void) {
-        guard postgres.process != .stopped else { return then() }
+        guard postgres.process != .stopped, world.mutation != .noGuard else { return then() }
         let process = ProcessIdentity(pid: postgres.pid, startTicks: UInt64(postgres.pid))
         after(.ms(0.3)) { [weak self] in
             guard let self else { return }
@@ -112,7 +124,11 @@ extension ModelAgent {
     }
 
     private func guardLimit(_ deadline: BootInstant) -> BootInstant {
-        world.mutation == .ignoreDeadline ? deadline + .seconds(3600) : deadline
+        switch world.mutation {
+        case .ignoreDeadline: deadline + .seconds(3600)
+        case .lateGuard: deadline + .seconds(4)
+        default: deadline
+        }
     }
 
     // MARK: Peers

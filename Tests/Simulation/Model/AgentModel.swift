@@ -10,6 +10,10 @@ final class ModelAgent {
     let number: Int
     private(set) var isAlive = true
     private(set) var isStopped = false
+    /// The decision loop hangs; everything else goes on.
+    var isStuck = false
+    let startedAt: Span
+    private let epoch: Int
     private var backlog: [() -> Void] = []
 
     var memory = Memory()
@@ -20,6 +24,8 @@ final class ModelAgent {
     var operation = OperationObservation.idle
     var guardian = GuardObservation.absent
     var failsafe = FailsafeState()
+    var writes = WritesUnderWay()
+    var requests = LocalRequests()
     var operationNumber = 0
     var isCancelled = false
     var checkpointPending = false
@@ -49,6 +55,8 @@ final class ModelAgent {
     init(on host: Host) {
         self.host = host
         number = Int(host.world.nextIdentity())
+        startedAt = host.world.now
+        epoch = host.world.etcd.epoch
         store = ModelStore(self)
         lease = ModelLease(self)
     }
@@ -96,9 +104,9 @@ final class ModelAgent {
 
     /// A request to the store; the reply is an event of this agent.
     func ask<Value>(
-        timeout: Span, _ apply: @escaping (ModelEtcd) -> Value?, _ then: @escaping (ModelEtcd.Reply<Value>) -> Void
+        isWrite: Bool = false, timeout: Span, _ apply: @escaping (ModelEtcd) -> Value?, _ then: @escaping (ModelEtcd.Reply<Value>) -> Void
     ) {
-        world.etcd.request(from: host, timeout: timeout, apply) { [weak self] reply in
+        world.etcd.request(from: host, epoch: epoch, isWrite: isWrite, timeout: timeout, apply) { [weak self] reply in
             guard let self else { return }
             host.run { [weak self] in self?.run { then(reply) } }
         }
@@ -111,7 +119,8 @@ final class ModelAgent {
         lastStore = new
         guard case .connected(let view, _) = new, let before else { return ring() }
         if view.leader != before.leader || view.failover != before.failover || view.history != before.history
-            || view.members.map(\.name) != before.members.map(\.name)
+            || view.members.map(\.name) != before.members.map(\.name) || view.config != before.config
+            || view.sync != before.sync
         { ring() }
     }
 
@@ -161,7 +170,20 @@ final class ModelAgent {
         }
     }
 
+    private var waitsStuck = false
+
+    func comeUnstuck() {
+        isStuck = false
+        guard waitsStuck else { return }
+        waitsStuck = false
+        run { [weak self] in self?.cycle() }
+    }
+
     private func cycle() {
+        if isStuck {
+            waitsStuck = true
+            return
+        }
         observeServer { [weak self] in
             guard let self else { return }
             observeGuard()
@@ -171,6 +193,7 @@ final class ModelAgent {
                 self?.report { [weak self] in
                     guard let self else { return }
                     lease.allowRenewal(until: host.clock + options.ttl.duration)
+                    if case .connected = lastStore { host.isLookedAfter() }
                     wait(until: decision.wakeAt)
                 }
             }
@@ -195,8 +218,9 @@ final class ModelAgent {
     private func decideNow() -> Decision {
         var observation = Observation(
             now: host.clock, me: me, settings: settings, server: server, store: effectiveStore, lease: effectiveLease,
-            peers: peers, operation: operation, guardian: guardian)
+            peers: peers, operation: operation, guardian: guardian, requests: requests)
         if case .finished = operation { operation = .idle }
+        if case .connected = lastStore { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
         let decision = decide(observation, memory: memory)
         if decision.rule != rule {
@@ -212,10 +236,15 @@ final class ModelAgent {
         CoreSettings(
             ttl: options.ttl.duration, loopWait: options.loopWait.duration,
             retryTimeout: options.retryTimeout.duration, maximumLagOnFailover: ByteCount(options.maximumLag),
-            primaryStartTimeout: .seconds(60), failsafeMode: options.failsafe, checkTimeline: options.checkTimeline,
+            primaryStartTimeout: .seconds(60), isPaused: isPaused, failsafeMode: options.failsafe, checkTimeline: options.checkTimeline,
             usePgRewind: options.usePgRewind, mayLead: !options.nofailover[host.index],
-            failoverPriority: options.nofailover[host.index] ? 0 : options.priorities[host.index])
+            failoverPriority: options.nofailover[host.index] ? 0 : options.priorities[host.index],
+            synchronousMode: options.synchronous, isSynchronousModeStrict: options.isStrict,
+            synchronousNodeCount: options.synchronousNodes)
     }
+
+    /// As the dynamic configuration says that was read last.
+    private var isPaused: Bool { view?.config?.value["pause"]?.bool ?? false }
 
     // MARK: What it knows
 
@@ -247,7 +276,16 @@ extension Mutation {
             observation.settings.maximumLagOnFailover = ByteCount(1 << 60)
             observation.settings.checkTimeline = false
             for index in observation.peers.reports.indices { observation.peers.reports[index].answer = nil }
-        case .trustStaleView, .releaseBeforeStop: break
+        case .believeDivergence:
+            if case .present(var data) = observation.server.storage, observation.server.process == .stopped {
+                data.hasStandbySignal = true
+                data.newestTimeline = nil
+                data.isHalfRewound = false
+                observation.server.storage = .present(data)
+            }
+        case .trustStaleView, .releaseBeforeStop, .believeRestoredStore, .forgetPromise, .lateGuard, .noGuard,
+            .syncBeforeNames, .namesBeforeSync: break
+        case .promoteAnyone: observation.settings.synchronousMode = .off
         }
     }
 }

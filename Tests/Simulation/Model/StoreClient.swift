@@ -1,5 +1,6 @@
 import Cluster
 import HACore
+import Timekeeping
 import PostgresModel
 
 /// What became of a write, as `Store.WriteOutcome` says it, and `failed` for what it throws.
@@ -19,6 +20,8 @@ final class ModelStore {
     private var ownWrites: [(revision: Int64, change: (inout ClusterView, Int64) -> Void)] = []
     private var confirmed: Span?
     private var failingSince: Span?
+    /// Revisions went back: believed no more, until a person restarts the agent.
+    private var wentBack = false
     private(set) var state = StoreObservation.unknown
     private var retryTimeout: Span { world.options.retryTimeout }
     private var loopWait: Span { world.options.loopWait }
@@ -38,7 +41,11 @@ final class ModelStore {
 
     private func follow() {
         let agent = agent
-        world.etcd.watch(from: agent.host.index) { [weak self, weak agent] view in
+        let reread = { [weak self, weak agent] in
+            agent?.run { self?.refresh { _ in } }
+            return
+        }
+        world.etcd.watch(from: agent.host.index, compacted: reread) { [weak self, weak agent] view in
             agent?.run {
                 guard let self, view.revision > self.cache.revision else { return }
                 self.take(view)
@@ -62,20 +69,29 @@ final class ModelStore {
 
     func refresh(_ then: @escaping (Bool) -> Void) {
         let asked = world.now
+        let floor = cache.revision
         agent.ask(timeout: retryTimeout, { $0.view }) { [weak self] (reply: ModelEtcd.Reply<ClusterView>) in
             guard let self else { return }
             guard case .ok(let view) = reply else {
                 failed()
                 return then(false)
             }
-            adopt(view, asked)
-            then(true)
+            then(adopt(view, asked, floor: floor))
         }
     }
 
-    private func adopt(_ view: ClusterView, _ asked: Span) {
+    /// `floor`: the revision that was known when it was asked for.
+    private func adopt(_ view: ClusterView, _ asked: Span, floor: Int64) -> Bool {
+        guard !wentBack else { return false }
+        guard view.revision >= floor || world.mutation == .believeRestoredStore else {
+            wentBack = true
+            world.note("\(agent.host.name): the store went back")
+            publish(.unreachable(since: BootInstant(nanoseconds: 0), last: cache))
+            return false
+        }
         if view.revision >= cache.revision { take(view) }
         confirm(asked)
+        return true
     }
 
     private func take(_ view: ClusterView) {
@@ -85,12 +101,14 @@ final class ModelStore {
     }
 
     private func confirm(_ moment: Span) {
+        guard !wentBack else { return }
         failingSince = nil
         confirmed = max(moment, confirmed ?? moment)
         publish(.connected(cache, confirmed: agent.host.clock))
     }
 
     private func failed() {
+        guard !wentBack else { return }
         let since = failingSince ?? world.now
         failingSince = since
         let last: ClusterView? = if case .unknown = state { nil } else { cache }
@@ -113,14 +131,15 @@ final class ModelStore {
         _ then: @escaping (Outcome) -> Void
     ) {
         let asked = world.now
-        agent.ask(timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
+        let floor = cache.revision
+        agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
             guard let held = apply(etcd) else { return nil }
             return (held, etcd.view)
         }) { [weak self] (reply: ModelEtcd.Reply<(Bool, ClusterView)>) in
             guard let self else { return }
             switch reply {
             case .ok((let held, let view)):
-                adopt(view, asked)
+                guard adopt(view, asked, floor: floor) else { return then(.ambiguous) }
                 then(held ? .done(cache) : .compareFailed(cache))
             case .refused: then(.failed)
             case .silent: settle(finding, then)
@@ -141,12 +160,14 @@ final class ModelStore {
 
     /// A write without a condition; not sent when the view has it already.
     func put(
-        isSame: (ClusterView) -> Bool, lease: Int64 = 0, _ change: @escaping (inout ClusterView, Int64) -> Void,
+        isSame: (ClusterView) -> Bool, lease: Int64 = 0, whileLeading: Bool = false,
+        _ change: @escaping (inout ClusterView, Int64) -> Void,
         _ then: @escaping () -> Void
     ) {
         if case .connected = state, isSame(cache) { return then() }
-        agent.ask(timeout: retryTimeout, { etcd -> Int64? in
-            guard lease == 0 || etcd.hasLease(lease) else { return nil }
+        let me = agent.host.name
+        agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> Int64? in
+            guard lease == 0 || etcd.hasLease(lease), !whileLeading || etcd.view.leader?.name == me else { return nil }
             etcd.write(change)
             return etcd.view.revision
         }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
@@ -204,35 +225,46 @@ extension ModelStore {
 
     func releaseLock(finalLSN: LSN?, _ then: @escaping () -> Void) {
         let me = agent.host.name
-        let delete = { [weak self] in
-            guard let self else { return }
-            transaction({ etcd in
-                guard etcd.view.leader?.name == me else { return false }
-                etcd.write { view, _ in view.leader = nil }
-                return true
-            }, { $0.leader?.name == me ? .open : .applied }, { _ in then() })
-        }
-        guard let finalLSN else { return delete() }
-        writeStatus(finalLSN, delete)
+        let branch = agent.host.postgres.log.branch
+        transaction({ etcd in
+            guard etcd.view.leader?.name == me else { return false }
+            if let finalLSN { branch.published = max(branch.published, finalLSN.rawValue) }
+            etcd.write { view, _ in
+                if let finalLSN { view.status.optime = finalLSN }
+                view.leader = nil
+            }
+            return true
+        }, { $0.leader?.name == me ? .open : .applied }, { _ in then() })
     }
 
     func writeStatus(_ position: LSN, _ then: @escaping () -> Void) {
-        let postgres = agent.host.postgres
-        let branch = postgres.log.branch
-        put(isSame: { $0.status.optime == position }, { view, _ in
+        let branch = agent.host.postgres.log.branch
+        put(isSame: { $0.status.optime == position }, whileLeading: true, { view, _ in
             view.status.optime = position
             branch.published = max(branch.published, position.rawValue)
         }, then)
     }
 
+    /// Nil deletes it.
+    func writeSync(_ key: SyncKey?, expecting revision: Int64, _ then: @escaping () -> Void) {
+        transaction({ etcd in
+            guard (etcd.view.sync?.modRevision ?? 0) == revision else { return false }
+            etcd.write { view, modRevision in
+                view.sync = key
+                view.sync?.modRevision = modRevision
+            }
+            return true
+        }, { _ in .open }, { _ in then() })
+    }
+
     func writeHistory(_ entries: [HistoryEntry], _ then: @escaping () -> Void) {
-        put(isSame: { $0.history == entries }, { view, _ in view.history = entries }, then)
+        put(isSame: { $0.history == entries }, whileLeading: true, { view, _ in view.history = entries }, then)
     }
 
     func shows(failsafe members: [String: String]) -> Bool { cache.failsafe == members }
 
     func writeFailsafe(_ members: [String: String], _ then: @escaping () -> Void) {
-        put(isSame: { $0.failsafe == members }, { view, _ in view.failsafe = members }, then)
+        put(isSame: { $0.failsafe == members }, whileLeading: true, { view, _ in view.failsafe = members }, then)
     }
 
     func touchMember(_ member: Member, lease: Int64, _ then: @escaping () -> Void) {
