@@ -80,7 +80,7 @@ let package = Package(
         module("HACore", "Sources/Runtime/HACore", ["Cluster", "PostgresModel", "Timekeeping"]),
         module("Guard", "Sources/Runtime/Guard", ["CKernel", "Kernel", "Timekeeping"]),
         module("Server", "Sources/Runtime/Server", [
-            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", log,
+            "Kernel", "PostgresClient", "PostgresModel", "HACore", "Timekeeping", "Configuration", "JSON", log,
             .product(name: "Subprocess", package: "swift-subprocess"),
         ]),
         module("Store", "Sources/Runtime/Store", [
@@ -108,7 +108,10 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
-        tests("Agent", ["Agent", "HACore", "JSON", "PostgresModel", "Timekeeping"]),
+        tests("Agent", [
+            "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+        ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
@@ -130,7 +133,13 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Simulation", ["HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping"]),
+        // The simulator is a library and a program, so that it can run optimised; its tests run a few seeds.
+        module("Simulator", "Tests/Simulation/Model", [
+            "HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping",
+        ]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulator"], path: "Tests/Simulation/Command", swiftSettings: strict),
+        tests("Simulation", ["Simulator"], exclude: ["Model", "Command"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
         tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),

@@ -24,14 +24,15 @@ enum AgentMain {
             return fail(usage)
         }
         guard path != "--version" else { return print("pgadopt-agent \(AgentVersion.own)") }
+        let again: @Sendable () throws -> AgentConfigurationReading = { try Self.reading(path) }
         guard let configuration = read(path) else { return fail("\(path): not a usable configuration") }
         guard !validates else { return print("\(path): ok") }
-        await run(configuration)
+        await run(configuration, again)
     }
 
     private static func read(_ path: String) -> AgentConfiguration? {
         do {
-            let reading = AgentConfiguration.read(try readSmallFile(path), path: path)
+            let reading = try reading(path)
             for problem in reading.problems { complain(problem.description) }
             return reading.configuration
         } catch {
@@ -40,15 +41,16 @@ enum AgentMain {
         }
     }
 
-    private static func run(_ configuration: AgentConfiguration) async {
-        let level = Logger.Level(configuration.log.level)
-        LoggingSystem.bootstrap { label in
-            var handler = LineLogHandler(label: label)
-            handler.logLevel = level
-            return handler
-        }
+    private static func reading(_ path: String) throws -> AgentConfigurationReading {
+        AgentConfiguration.read(try readSmallFile(path), path: path)
+    }
+
+    private static func run(_ configuration: AgentConfiguration, _ again: @escaping @Sendable () throws -> AgentConfigurationReading) async {
+        let settings = configuration.log
+        let sink = LogSink(settings.file)
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, settings: settings, sink: sink) }
         do {
-            try await AgentProgram.run(configuration, log: Logger(label: "agent"))
+            try await AgentProgram.run(configuration, log: Logger(label: "agent"), readAgain: again)
         } catch {
             fail("\(configuration.name) of \(configuration.scope) cannot start: \(error)")
         }
@@ -62,18 +64,5 @@ enum AgentMain {
     private static func fail(_ text: String) {
         complain(text)
         exit(1)
-    }
-}
-
-extension Logger.Level {
-    fileprivate init(_ level: AgentConfiguration.Log.Level) {
-        self =
-            switch level {
-            case .debug: .debug
-            case .info: .info
-            case .warning: .warning
-            case .error: .error
-            case .critical: .critical
-            }
     }
 }

@@ -53,7 +53,7 @@ extension LocalServer {
     }
 
     /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
-    nonisolated var rewindMarker: String { "\(settings.stateDirectory)/\(settings.name).rewinding" }
+    nonisolated var rewindMarker: String { settings.rewindMarker }
 
     /// pg_rewind wants an orderly shutdown. A single-user server recovers and shuts down; archiving is switched off
     /// in a way that keeps what waits for the archive.
@@ -61,7 +61,7 @@ extension LocalServer {
         let directory = settings.dataDirectory
         for name in ["standby.signal", "recovery.signal"] { try files.remove("\(directory)/\(name)") }
         // The owner's `-i` and the like are a postmaster's; only settings are carried over.
-        let options = settingsOnly(startOptions())
+        let options = settingsOnly(ownersOptions())
         log.info("crash recovery in single-user mode")
         let output = try await runner.run(
             settings.program("postgres"),
