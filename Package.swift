@@ -63,7 +63,7 @@ let package = Package(
         module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
         module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
-        module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
+        module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel", "YAML"]),
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),

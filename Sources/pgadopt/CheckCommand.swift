@@ -1,4 +1,5 @@
 import ArgumentParser
+import Inventory
 import Preflight
 import Report
 
@@ -6,6 +7,10 @@ import Report
 struct WaiverOptions: ParsableArguments {
     @Option(name: .customLong("waive"), help: "Turn this check's failure into a warning; may be repeated.")
     var waivers: [String] = []
+
+    func parsed(for spec: ClusterSpec) throws -> [Waiver] {
+        try waivers.map { try Waiver(parsing: $0, hosts: spec.hosts.map(\.name)) }
+    }
 }
 
 /// `pgadopt check`
@@ -27,7 +32,7 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         let spec = try inventory.load()
         let facts = try await ControlHost(spec: spec).survey()
-        let findings = evaluate(facts, spec, waivers: Set(waiver.waivers))
+        let findings = evaluate(facts, spec, waivers: try waiver.parsed(for: spec))
         if json {
             print(try encoded(findings))
         } else {

@@ -25,7 +25,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let spec = try inventory.load()
         let facts = try await ControlHost(spec: spec).survey()
-        let findings = evaluate(facts, spec, waivers: Set(waiver.waivers))
+        let findings = evaluate(facts, spec, waivers: try waiver.parsed(for: spec))
         let blockers = findings.filter { $0.verdict == .fail && !$0.isWaived }
         let plan: Plan
         do {
