@@ -67,7 +67,7 @@ let package = Package(
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),
-        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "PostgresModel"]),
+        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "JSON", "PostgresModel"]),
         module("Execution", "Sources/Adopt/Execution", [
             "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
@@ -129,6 +129,7 @@ let package = Package(
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
         // The built program, run as people and init systems run it.
         tests("AgentProgram", ["pgadopt-agent"]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
