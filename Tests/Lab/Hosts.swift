@@ -124,10 +124,18 @@ struct Hosts {
 
     /// The store's revision: it grows with every write of anybody.
     func storeRevision() async throws -> String {
-        let status = try await shell("h1", "ETCDCTL_API=3 etcdctl endpoint status -w json")
-        let json = try JSON(parsing: status)
-        let revision = json.array?.first?["Status"]?["header"]?["revision"]?.int
+        let revision = try await storeStatus()["header"]?["revision"]?.int
         return "\(try #require(revision, "etcdctl's answer has no revision"))"
+    }
+
+    /// Grows by one or more with each election of etcd.
+    func storeTerm() async throws -> Int64 {
+        try #require(try await storeStatus()["raftTerm"]?.int, "etcdctl's answer has no term")
+    }
+
+    private func storeStatus() async throws -> JSON {
+        let status = try JSON(parsing: try await shell("h1", "ETCDCTL_API=3 etcdctl endpoint status -w json"))
+        return try #require(status.array?.first?["Status"])
     }
 
     /// What a person would call the state of a server: settings, rules, roles, databases and slots, as one hash.

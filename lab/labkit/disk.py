@@ -6,6 +6,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from . import certificates
 from .settings import HOSTS, Lab, LabError
 
 #: Top-level directories that a host shares with this machine; the others are empty or missing there.
@@ -158,16 +159,21 @@ def write_logins(lab: Lab, upper: Path) -> None:
 
 
 def write_etcd(lab: Lab, host: str, upper: Path) -> None:
-    """Debian's etcd.service reads this file. Three members, one a host, in a directory of its own."""
+    """Debian's etcd.service reads this file. Three members, one a host, in a directory of its own. The health of a
+    member is asked at a port of its own, which needs no certificate."""
     me = lab.address(host)
+    scheme = "https" if "store-tls" in lab.variants else "http"
     cluster = ",".join(f"{name}=http://{lab.address(name)}:2380" for name in HOSTS)
     settings = {
         "ETCD_NAME": host, "ETCD_DATA_DIR": "/var/lib/etcd/lab", "ETCD_LISTEN_PEER_URLS": f"http://{me}:2380",
-        "ETCD_LISTEN_CLIENT_URLS": f"http://{me}:2379,http://127.0.0.1:2379",
-        "ETCD_ADVERTISE_CLIENT_URLS": f"http://{me}:2379", "ETCD_INITIAL_ADVERTISE_PEER_URLS": f"http://{me}:2380",
+        "ETCD_LISTEN_CLIENT_URLS": f"{scheme}://{me}:2379,{scheme}://127.0.0.1:2379",
+        "ETCD_LISTEN_METRICS_URLS": f"http://{me}:2381",
+        "ETCD_ADVERTISE_CLIENT_URLS": f"{scheme}://{me}:2379", "ETCD_INITIAL_ADVERTISE_PEER_URLS": f"http://{me}:2380",
         "ETCD_INITIAL_CLUSTER": cluster, "ETCD_INITIAL_CLUSTER_STATE": "new",
         "ETCD_INITIAL_CLUSTER_TOKEN": f"pgadopt-lab-{lab.name}", "ETCD_LOG_LEVEL": "warn",
     }
+    if scheme == "https":
+        settings |= certificates.install(lab, host, upper)
     write(upper, "etc/default/etcd", "".join(f'{key}="{value}"\n' for key, value in settings.items()))
 
 

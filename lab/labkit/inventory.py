@@ -1,5 +1,6 @@
 """The inventory of a lab, as a person would write it."""
 
+from . import certificates
 from .settings import HOSTS, Lab
 
 ROLES = {"h1": "primary"}
@@ -19,7 +20,7 @@ clusters:
       max_rate: 40MB
     store:
       endpoints: [{endpoints}]
-    ssh:
+{certificates.inventory(lab)}    ssh:
       user: dba
       identity_file: {lab.key}
       known_hosts_file: {lab.known_hosts}

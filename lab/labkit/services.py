@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.request
 
-from . import machine
+from . import certificates, machine, variants
 from .settings import HOSTS, Lab, LabError
 
 APP_DATABASE = "bench"
@@ -42,7 +42,7 @@ def await_etcd(lab: Lab, hosts: list[str], seconds: float = 60) -> None:
         last = ""
         while True:
             try:
-                with urllib.request.urlopen(f"http://{lab.address(host)}:2379/health", timeout=1) as reply:
+                with urllib.request.urlopen(f"http://{lab.address(host)}:2381/health", timeout=1) as reply:
                     if b'"true"' in reply.read():
                         break
             except OSError as error:
@@ -50,6 +50,31 @@ def await_etcd(lab: Lab, hosts: list[str], seconds: float = 60) -> None:
             if time.monotonic() > deadline:
                 raise LabError(f"{host}: etcd is not healthy: {last}")
             time.sleep(0.1)
+
+
+def protect_etcd(lab: Lab) -> None:
+    """Users and roles, once, where the lab's store asks for them."""
+    if "store-tls" not in lab.variants or (lab.directory / "store-protected").exists():
+        return
+    password = secrets.token_hex(12)
+    certificates.password_file(lab).write_text(password + "\n")
+    certificates.password_file(lab).chmod(0o600)
+    # One shell per etcdctl call would be slow; the password goes in on stdin.
+    machine.shell_in(lab, "h1", f"""
+export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://{lab.address("h1")}:2379 {certificates.etcdctl_environment()}
+etcdctl user add root --interactive=false <<'END' >/dev/null
+{secrets.token_hex(12)}
+END
+etcdctl user grant-role root root >/dev/null
+etcdctl role add pgadopt >/dev/null
+etcdctl role grant-permission --prefix=true pgadopt readwrite /service/ >/dev/null
+etcdctl user add pgadopt --interactive=false <<'END' >/dev/null
+{password}
+END
+etcdctl user grant-role pgadopt pgadopt >/dev/null
+etcdctl auth enable >/dev/null
+""")
+    (lab.directory / "store-protected").touch()
 
 
 def create_legacy_cluster(lab: Lab) -> None:
@@ -61,15 +86,15 @@ def create_legacy_cluster(lab: Lab) -> None:
     script = f"""
 export LC_ALL=C.UTF-8
 if pg_lsclusters -h | grep -q '^15 *main '; then pg_dropcluster --stop 15 main; fi
-pg_createcluster 15 main --port 5432 --locale C.UTF-8 -- --data-checksums >/dev/null
+{variants.before_creation(lab)}
+pg_createcluster 15 main --port 5432 --locale C.UTF-8 -- {variants.initdb_options(lab)} >/dev/null
 conf=/etc/postgresql/15/main
 mkdir -p $conf/conf.d
 cat > $conf/conf.d/site.conf <<'END'
 # Set up by the previous administrator.
-listen_addresses = '*'
 shared_buffers = 256MB
-max_connections = 120
 log_min_duration_statement = 1000
+{variants.settings(lab)}
 END
 cat >> $conf/pg_hba.conf <<'END'
 
@@ -83,8 +108,28 @@ create role {APP_USER} login password '{password}';
 create database {APP_DATABASE} owner {APP_USER};
 END
 PGOPTIONS='-c role={APP_USER}' runuser -u postgres -- pgbench -i -q -s {PGBENCH_SCALE} {APP_DATABASE} 2>&1 | tail -1
+{variants.after_creation(lab)}
 """
     machine.shell_in(lab, "h1", script)
+
+
+def create_standby(lab: Lab) -> None:
+    """A streaming standby on h2 as an administrator would have built it, with a slot and a service of its own."""
+    machine.shell_in(lab, "h2", f"""
+export LC_ALL=C.UTF-8
+pg_createcluster 15 main --port 5432 --locale C.UTF-8 >/dev/null
+rm -rf /var/lib/postgresql/15/main
+export PGPASSWORD=old-secret
+runuser -u postgres --preserve-environment -- pg_basebackup -h {lab.address("h1")} -U old_replicator \\
+  -D /var/lib/postgresql/15/main -R -X stream -C -S h2_old --checkpoint=fast
+cat > /etc/postgresql/15/main/conf.d/site.conf <<'END'
+listen_addresses = '*'
+max_connections = 120
+shared_buffers = 256MB
+END
+systemctl daemon-reload
+systemctl start postgresql@15-main.service
+""")
 
 
 def has_legacy_cluster(lab: Lab) -> bool:
@@ -96,6 +141,9 @@ def install(lab: Lab, hosts: list[str]) -> None:
     if "h1" in hosts and not has_legacy_cluster(lab):
         create_legacy_cluster(lab)
         (lab.directory / "legacy-ready").touch()
+    if "standby" in lab.variants and "h2" in hosts and not (lab.directory / "standby-ready").exists():
+        create_standby(lab)
+        (lab.directory / "standby-ready").touch()
 
 
 def connection_string(lab: Lab, hosts: list[str] | None = None) -> str:

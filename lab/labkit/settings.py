@@ -29,10 +29,16 @@ def base_directory() -> Path:
 class Lab:
     """One lab: three hosts on a bridge of their own."""
 
-    def __init__(self, name: str, slot: int):
+    def __init__(self, name: str, slot: int, variants: frozenset[str] = frozenset()):
         self.name = name
         self.slot = slot
+        #: What is harder than in the plain lab; names from `variants.ALL`.
+        self.variants = variants
         self.directory = base_directory() / name
+
+    def remember(self, variants: frozenset[str]) -> None:
+        self.variants = variants
+        (self.directory / "lab.json").write_text(json.dumps({"slot": self.slot, "variants": sorted(variants)}) + "\n")
 
     # Names on this machine.
     @property
@@ -104,7 +110,8 @@ def find() -> Lab | None:
     """The lab of LAB_NAME, if it was ever started and not taken down."""
     name = lab_name()
     try:
-        return Lab(name, json.loads((base_directory() / name / "lab.json").read_text())["slot"])
+        known = json.loads((base_directory() / name / "lab.json").read_text())
+        return Lab(name, known["slot"], frozenset(known.get("variants", [])))
     except (FileNotFoundError, ValueError, KeyError):
         return None
 
@@ -135,7 +142,7 @@ def find_or_create() -> Lab:
                            "LAB_NAME=... lab/lab down")
         lab = Lab(lab_name(), free[0])
         lab.directory.mkdir(parents=True, exist_ok=True)
-        (lab.directory / "lab.json").write_text(json.dumps({"slot": lab.slot}) + "\n")
+        lab.remember(frozenset())
         return lab
 
 
