@@ -102,7 +102,9 @@ let package = Package(
             "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
-        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent", "Configuration", "Kernel", log], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-agent", dependencies: [
+            "Agent", "Configuration", "Kernel", "PostgresClient", "PostgresModel", "CLibPQ", "YAML", log,
+        ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-guard", dependencies: ["Guard"], swiftSettings: strict),
 
         tests("JSON", ["JSON"]),
@@ -124,6 +126,9 @@ let package = Package(
         tests("Execution", [
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
+        // The built program, run as people and init systems run it.
+        tests("AgentProgram", ["pgadopt-agent"]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),

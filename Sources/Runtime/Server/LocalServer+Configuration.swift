@@ -61,6 +61,8 @@ extension LocalServer {
     /// Changes what the include file says about the role; returns whether its text changed.
     @discardableResult
     func rewriteInclude(_ change: (inout IncludeFile) -> Void) throws -> Bool {
+        // Where the data directory is still to be made, nothing may lie in its place.
+        if settings.includeFile.hasPrefix(settings.dataDirectory + "/"), !hasDataDirectory { return false }
         let present = try? readSmallText(settings.includeFile)
         var content = present.map(IncludeFile.init(parsing:)) ?? IncludeFile()
         change(&content)
@@ -70,6 +72,8 @@ extension LocalServer {
         try files.write(text, to: settings.includeFile, mode: 0o640)
         return true
     }
+
+    private var hasDataDirectory: Bool { files.exists("\(settings.dataDirectory)/PG_VERSION") }
 
     private func includeText(_ content: IncludeFile) throws -> String {
         do {
@@ -96,10 +100,8 @@ extension LocalServer {
         let path = try await isRunning
             ? query("select pg_catalog.current_setting('\(setting)')", by: deadline).scalar ?? ""
             : "\(settings.dataDirectory)/\(name)"
-        guard files.exists(path) || !isRunning else { return false }
-        let heading = "# Written by pgadopt-agent: changes made here are lost. They belong into postgresql.pg_hba or "
-            + "postgresql.pg_ident.\n"
-        let text = heading + lines.map { $0 + "\n" }.joined()
+        guard files.exists(path) || !isRunning && hasDataDirectory else { return false }
+        let text = accessFileText(lines)
         let before = try? readSmallText(path)
         if before == text { return false }
         if let before, !before.hasPrefix("# Written by pgadopt-agent"), !files.exists(path + ".pgadopt-before") {
@@ -129,4 +131,10 @@ extension LocalServer {
             order by f.seqno desc limit 1)
         from pg_catalog.pg_settings s where s.pending_restart or s.name = any ($1::text[]) order by s.name
         """
+}
+
+/// pg_hba.conf or pg_ident.conf with these lines.
+func accessFileText(_ lines: [String]) -> String {
+    "# Written by pgadopt-agent: changes made here are lost. They belong into postgresql.pg_hba or postgresql.pg_ident.\n"
+        + lines.map { $0 + "\n" }.joined()
 }
