@@ -25,7 +25,7 @@ struct FleetOptions: ParsableArguments {
     @Flag(help: "All clusters of the inventory, or of a directory of inventories; ends in one table.")
     var all = false
     @Option(help: "With --all: how many hosts are looked at at the same time.")
-    var jobs = 32
+    var jobs = 16
 
     func validate() throws {
         guard (1...1000).contains(jobs) else { throw ValidationError("--jobs is \(jobs); allowed: 1...1000") }
