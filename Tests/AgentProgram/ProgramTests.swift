@@ -22,7 +22,7 @@ import Testing
             .merging(environment) { $1 }
         let out = Pipe()
         let log = directory.appendingPathComponent("errors")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         process.standardOutput = out
         process.standardError = try FileHandle(forWritingTo: log)
         process.standardInput = FileHandle.nullDevice
