@@ -16,15 +16,26 @@ extension Agent {
         }
         log.notice("begin: \(operation.text)")
         state.operation = .running(operation, since: clock.now)
+        forgetRequest(for: operation)
         running = Task {
             let result: OperationResult
             do {
                 try await self.carryOut(operation)
                 result = .done
             } catch {
-                result = .failed("\(error)")
+                result = .failed(sentence(for: error))
             }
             self.finished(operation, result)
+        }
+    }
+
+    /// What was asked for has begun.
+    private func forgetRequest(for operation: Operation) {
+        switch operation {
+        case .restart(.asked): state.restartNow = nil
+        case .restart(.scheduled): state.scheduledRestart = nil
+        case .reinitialise: state.reinitialise = nil
+        case .start, .stop, .promote, .demote, .rewind, .clone, .bootstrap: break
         }
     }
 
@@ -33,6 +44,7 @@ extension Agent {
         case .done: log.notice("done: \(operation.text)")
         case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
+        if case .restart = operation { restartEnded(result == .done ? .done : .failed) }
         state.operation = .finished(operation, result)
         running = nil
         bell.ring()
@@ -60,7 +72,7 @@ extension Agent {
     }
 
     func armGuardForLease() async {
-        if case .held(_, let deadline) = effectiveLease { await perform(.armGuard(deadline)) }
+        if let deadline = leadDeadline { await perform(.armGuard(deadline)) }
     }
 
     private func stop(_ mode: StopMode) async throws {
@@ -97,17 +109,32 @@ extension Agent {
     private func rewind(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
-        let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
-        log.notice("pg_rewind: \(outcome)")
+        switch try await server.rewind(from: upstream, by: clock.now + Self.longWork) {
+        case .notNeeded: log.notice("pg_rewind: the log did not leave that of \(upstream.name); nothing was changed")
+        case .rewound(from: nil): log.notice("pg_rewind: the data directory follows \(upstream.name) again")
+        case .rewound(from: .some(let lsn)):
+            log.notice("pg_rewind: rewound to \(lsn), where the log left that of \(upstream.name)")
+        }
     }
 
     private func clone(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let (steps, told) = AsyncStream.makeStream(of: BackupProgress.self, bufferingPolicy: .bufferingNewest(1))
         let log = log
-        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
-            log.info("base backup from \(upstream.name): \(progress)")
+        let telling = Task {
+            var last = -1
+            // pg_basebackup tells about once a second; a line for each tenth is enough for a log.
+            for await step in steps where step.percent / 10 > last {
+                last = step.percent / 10
+                log.info("base backup from \(upstream.name): \(step.sentence)")
+            }
         }
+        defer {
+            told.finish()
+            telling.cancel()
+        }
+        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { told.yield($0) }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 
@@ -116,10 +143,10 @@ extension Agent {
         if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
         try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
-        state.historyPending = true
         bell.ring()
         state.server = await parts.server.observe()
-        await keepHistory()
+        // At once: whoever takes over from us must be able to tell the timelines apart.
+        await postHistory()
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
@@ -147,27 +174,18 @@ extension Agent {
         }
     }
 
-    /// The leader's `history` key reaches up to its timeline; written anew when it does not.
-    func keepHistory() async {
-        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline,
-            timeline.rawValue > 1, state.view?.history.last?.timeline.rawValue != timeline.rawValue - 1
+    /// The leader's `history` key tells how the server came to its timeline; written anew when it does not. Known by
+    /// the server's own file and not by having promoted, so that it holds for an agent that was restarted as well.
+    func postHistory() async {
+        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline
         else { return }
-        await attempt("writing the history of timelines") { try await self.writeHistory() }
-    }
-
-    /// The server's own timeline history, with names and times kept from the store where they match.
-    func writeHistory() async throws {
-        let switches = try await parts.server.ownHistory()
-        let known = state.view?.history ?? []
-        let entries = switches.enumerated().map { index, point in
-            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.end }
-            let isLast = index == switches.count - 1
-            return HistoryEntry(
-                timeline: point.timeline, lsn: point.end, reason: point.reason,
-                timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
-                newLeader: old?.newLeader ?? (isLast ? me : nil))
+        if state.ownHistory?.timeline != timeline {
+            guard let switches = try? await parts.server.ownHistory() else { return }
+            state.ownHistory = .init(timeline: timeline, switches: switches)
         }
-        if case .done = try await parts.store.writeHistory(entries) { state.historyPending = false }
+        let known = state.view?.history ?? []
+        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow())
+        if let entries { await parts.reports.post(.history(entries)) }
     }
 
     // MARK: Leaving
@@ -177,6 +195,7 @@ extension Agent {
         switch ending {
         case .leave:
             log.notice("the agent leaves; PostgreSQL and its guard stay for the next agent")
+            await parts.watchdog.close()
         case .shutdown:
             log.notice("the host goes down: stopping PostgreSQL in order")
             running?.cancel()
