@@ -9,7 +9,9 @@ enum LeadingRules {
             then: "stop the server at once; the lock is given back next", isUrgent: true,
             { $0.iHoldTheLock && $0.iAmPrimary && $0.lacksWatchdog && !$0.isPaused },
             { s, _ in
-                Outcome(.begin(.demote(.immediate)), reason: "\(s.watchdogText), and it is required: stopping the server")
+                Outcome(
+                    .begin(.demote(.immediate)),
+                    reason: "\(s.watchdogText), and it is required: stopping the server")
             }),
         Rule(
             270, "lead.cannot-write", .leading,
@@ -31,7 +33,8 @@ enum LeadingRules {
             { $0.iHoldTheLock && $0.cannotWrite },
             { s, _ in
                 let since = s.primary?.writesHangSince.map { (s.now - $0).text } ?? ""
-                return Outcome(reason: "no write has ended for \(since) (full or hung disk?), and nobody else could lead")
+                return Outcome(
+                    reason: "no write has ended for \(since) (full or hung disk?), and nobody else could lead")
             }),
         Rule(
             201, "request.waits", .leading,

@@ -89,7 +89,8 @@ extension Situation {
 
         func isBetter(than other: Choice, sync: SyncKey?) -> Bool {
             if member.mayLead != other.member.mayLead { return member.mayLead }
-            if member.syncPriority != other.member.syncPriority { return member.syncPriority > other.member.syncPriority }
+            let priority = member.syncPriority, theirPriority = other.member.syncPriority
+            if priority != theirPriority { return priority > theirPriority }
             let mine = isChosen(sync), theirs = other.isChosen(sync)
             if mine != theirs { return mine }
             let a = connection.acknowledged ?? .zero, b = other.connection.acknowledged ?? .zero
