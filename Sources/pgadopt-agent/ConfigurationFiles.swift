@@ -2,26 +2,44 @@ import Configuration
 import Glibc
 import Kernel
 
-/// Finds and reads what an agent is configured by: a file, a directory of them, the environment.
-enum ConfigurationFiles {
-    /// Nil, with the reason on standard error: the files cannot be read.
-    static func read(_ path: String?) -> AgentConfigurationReading? {
-        let environment = variables()
+/// What an agent is configured by: a file, a directory of them, and the environment of its start, which stays known
+/// when its variables are gone.
+struct ConfigurationFiles: Sendable {
+    /// Nil: the environment alone.
+    let path: String?
+    private let environment: [String: String]
+
+    init(_ path: String?) {
+        self.path = path
+        environment = Self.variables()
+    }
+
+    struct Unreadable: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// - Throws: the files cannot be read, or there is nothing to read.
+    func read() throws -> AgentConfigurationReading {
         guard let path else {
             guard environment.keys.contains(where: { $0.hasPrefix("PATRONI_") }) else {
-                complain("no configuration: neither a file nor PATRONI_* environment variables\n\n\(AgentCommand.usage)")
-                return nil
+                throw Unreadable(description: """
+                    no configuration: neither a file nor PATRONI_* environment variables
+
+                    \(AgentCommand.usage)
+                    """)
             }
             return AgentConfiguration.read([], environment: environment)
         }
+        let files = try Self.names(path)
+        guard !files.isEmpty else { throw Unreadable(description: "\(path): holds no *.yml or *.yaml file") }
+        let sources = try files.map { try ConfigurationSource(name: $0, bytes: readSmallFile($0, limit: 4 << 20)) }
+        return AgentConfiguration.read(sources, environment: environment)
+    }
+
+    /// Nil, with the reason on standard error.
+    static func read(_ path: String?) -> AgentConfigurationReading? {
         do {
-            let files = try names(path)
-            guard !files.isEmpty else {
-                complain("\(path): holds no *.yml or *.yaml file")
-                return nil
-            }
-            let sources = try files.map { try ConfigurationSource(name: $0, bytes: readSmallFile($0, limit: 4 << 20)) }
-            return AgentConfiguration.read(sources, environment: environment)
+            return try ConfigurationFiles(path).read()
         } catch {
             complain("\(error)")
             return nil
