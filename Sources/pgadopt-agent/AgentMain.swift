@@ -1,5 +1,6 @@
 import Agent
 import Configuration
+import Dispatch
 import Glibc
 import Kernel
 import Logging
@@ -8,14 +9,22 @@ import YAML
 /// `pgadopt-agent [FILE.yml | DIRECTORY]`
 @main
 enum AgentMain {
-    static func main() async {
+    static func main() {
         signal(SIGPIPE, SIG_IGN)
+        let command: AgentCommand
         do throws(AgentCommand.UsageError) {
-            exit(await perform(try AgentCommand(Array(CommandLine.arguments.dropFirst()))))
+            command = try AgentCommand(Array(CommandLine.arguments.dropFirst()))
         } catch {
             complain("\(error)\n\n\(AgentCommand.usage)")
             exit(2)
         }
+        // Before anything starts a thread: a thread that does not block signals would swallow those of process 1.
+        if getpid() == 1, case .run(let path) = command,
+            let configuration = ConfigurationFiles.read(path)?.configuration {
+            exit(ContainerInit(hostStops: configuration.hostStopsPath).run())
+        }
+        Task { exit(await perform(command)) }
+        dispatchMain()
     }
 
     private static func perform(_ command: AgentCommand) async -> Int32 {
