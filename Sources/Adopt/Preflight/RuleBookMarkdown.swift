@@ -15,7 +15,9 @@ public func ruleBookMarkdown() -> String {
     for rule in ruleGroups.flatMap(\.rules) { lines.append("- `\(rule.name)`: \(rule.why)") }
     let left = catalogue.filter { if case .left = $0.coverage { true } else { false } }
     lines.append("\n## The catalogue behind them\n")
-    lines.append("The checks cover \(catalogue.count - left.count) of the \(catalogue.count) entries of the catalogue they were made from.\n")
+    lines.append(
+        "The checks cover \(catalogue.count - left.count) of the \(catalogue.count) entries of the catalogue they were made from.\n"
+    )
     lines.append("| # | entry | checks |\n|--:|---|---|")
     for entry in catalogue {
         if case .rules(let names) = entry.coverage {
@@ -31,7 +33,9 @@ public func ruleBookMarkdown() -> String {
 
 extension String {
     /// A bar would end a cell of the table.
-    fileprivate var replacingBars: String { split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+    fileprivate var replacingBars: String {
+        split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+    }
 }
 
 private let introduction = """

@@ -107,7 +107,9 @@ extension StringProtocol {
     var trimmed: String {
         var text = Substring(self)
         while let last = text.unicodeScalars.last, last.properties.isWhitespace { text.unicodeScalars.removeLast() }
-        while let first = text.unicodeScalars.first, first.properties.isWhitespace { text.unicodeScalars.removeFirst() }
+        while let first = text.unicodeScalars.first, first.properties.isWhitespace {
+            text.unicodeScalars.removeFirst()
+        }
         return String(text)
     }
 
