@@ -32,35 +32,54 @@ public struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         var text = "\(file):\(position): "
         if severity == .warning { text += "warning: " }
-        text += problem
+        return text + message
+    }
+
+    /// `what is wrong; allowed: what is right; did you mean 'x'?`
+    public var message: String {
+        var text = problem
         if let allowed { text += "; allowed: \(allowed)" }
         if let suggestion { text += "; did you mean '\(suggestion)'?" }
         return text
     }
 }
 
-/// Collects what is wrong in one file; hands it out in the order of the file.
+/// Collects what is wrong in one file, or in several that are read as one; hands it out in their order.
 public struct Diagnostics: Sendable {
-    public let file: String
+    public private(set) var files: [String]
     private var items: [Diagnostic] = []
 
-    public init(file: String) { self.file = file }
+    public init(file: String) { files = [file] }
+
+    public var file: String { files[0] }
+
+    /// Another source beside the first; its index is what positions in it carry.
+    public mutating func addSource(_ name: String) -> Int {
+        files.append(name)
+        return files.count - 1
+    }
+
+    private func name(of position: YAMLPosition) -> String {
+        files.indices.contains(position.source) ? files[position.source] : file
+    }
 
     public mutating func error(
         _ problem: String, at position: YAMLPosition, allowed: String? = nil, suggestion: String? = nil
     ) {
         items.append(Diagnostic(
-            .error, file: file, at: position, problem, allowed: allowed, suggestion: suggestion))
+            .error, file: name(of: position), at: position, problem, allowed: allowed, suggestion: suggestion))
     }
 
     public mutating func warning(
         _ problem: String, at position: YAMLPosition, allowed: String? = nil, suggestion: String? = nil
     ) {
         items.append(Diagnostic(
-            .warning, file: file, at: position, problem, allowed: allowed, suggestion: suggestion))
+            .warning, file: name(of: position), at: position, problem, allowed: allowed, suggestion: suggestion))
     }
 
     public mutating func append(_ error: YAMLError) { items.append(Diagnostic(error)) }
+
+    public mutating func append(_ diagnostic: Diagnostic) { items.append(diagnostic) }
 
     public var hasErrors: Bool { items.contains { $0.severity == .error } }
 

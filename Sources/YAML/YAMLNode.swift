@@ -1,18 +1,21 @@
-/// A place in a file; both numbers count from 1, the column in Unicode scalars. Zero: made, not read.
+/// A place in a file; line and column count from 1, the column in Unicode scalars. Zero: made, not read.
 public struct YAMLPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var line: Int
     public var column: Int
+    /// Which of several files, by its index in `Diagnostics.files`.
+    public var source: Int
 
-    public init(line: Int, column: Int) {
+    public init(line: Int, column: Int, source: Int = 0) {
         self.line = line
         self.column = column
+        self.source = source
     }
 
     public static let start = YAMLPosition(line: 1, column: 1)
 
     public var description: String { "\(line):\(column)" }
 
-    public static func < (a: Self, b: Self) -> Bool { (a.line, a.column) < (b.line, b.column) }
+    public static func < (a: Self, b: Self) -> Bool { (a.source, a.line, a.column) < (b.source, b.line, b.column) }
 }
 
 /// One node of a document, with the place where it was written. Aliases and merge keys are already resolved;

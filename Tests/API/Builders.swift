@@ -37,6 +37,23 @@ func replica(replayed: UInt64 = 5000) -> APISnapshot {
 
 /// The status of an answer; 0 for a command.
 func status(_ snapshot: APISnapshot, _ target: String, method: String = "GET", at now: BootInstant = moment) -> Int {
-    guard case .answer(let response) = snapshot.route(APIRequest(method: method, target: target), at: now) else { return 0 }
+    let request = APIRequest(method: method, target: target)
+    guard case .answer(let response) = snapshot.route(request, at: now) else { return 0 }
     return response.status
+}
+
+/// The body of an answer that is JSON.
+func body(_ snapshot: APISnapshot, _ target: String, at now: BootInstant = moment) -> JSON? {
+    let request = APIRequest(method: "GET", target: target)
+    guard case .answer(let response) = snapshot.route(request, at: now) else { return nil }
+    return try? JSON(parsing: response.body)
+}
+
+/// What a change is answered with before anybody carries it out.
+func change(
+    _ snapshot: APISnapshot, _ method: String, _ target: String, _ body: String = "",
+    wallTime: WallTime = WallTime(microseconds: 1_795_354_135_000_000)
+) -> APIRoute {
+    let request = APIRequest(method: method, target: target, body: Array(body.utf8), declaresBody: true)
+    return snapshot.route(request, at: moment, wallTime: wallTime)
 }

@@ -10,6 +10,8 @@ import Timekeeping
         ("/", 200, 503), ("/primary", 200, 503), ("/master", 200, 503), ("/read-write", 200, 503),
         ("/leader", 200, 503), ("/replica", 503, 200), ("/replica/", 503, 200), ("/xreplica", 503, 200),
         ("/read-only", 200, 200), ("/async", 503, 200), ("/asynchronous", 503, 200), ("/sync", 503, 503),
+        ("/async/", 503, 503), ("//", 503, 503), ("http://h1:8008/replica?lag=1", 503, 200),
+        ("/read-only-sync", 200, 503),
         ("/health", 200, 200), ("/liveness", 200, 200), ("/readiness", 200, 200), ("/patroni", 200, 200),
         ("/cluster", 200, 200), ("/config", 200, 200), ("/history", 200, 200), ("/standby-leader", 503, 503),
         ("/nonsense", 503, 503), ("/replica?tag_x=y", 503, 503), ("/primary?tag_x=y", 200, 503),
@@ -50,11 +52,13 @@ import Timekeeping
         #expect(status(snapshot, "/replica") == 503)
     }
 
-    @Test func headHasTheStatusAndNoBody() {
-        let answer = primary().route(APIRequest(method: "HEAD", target: "/primary"), at: moment)
-        #expect(answer == .answer(.empty(status: 200)))
-        // As Patroni: the generic handler does not know these words.
-        #expect(status(primary(), "/liveness", method: "HEAD") == 503)
+    @Test(arguments: ["HEAD", "OPTIONS"], ["/primary", "/replica", "/liveness", "/readiness", "/patroni", "/nonsense"])
+    func headAndOptionsHaveTheStatusAndNoBody(method: String, target: String) {
+        for snapshot in [primary(), replica()] {
+            let expected = status(snapshot, target)
+            let answer = snapshot.route(APIRequest(method: method, target: target), at: moment)
+            #expect(answer == .answer(.empty(status: expected)))
+        }
     }
 
     @Test func livenessEndsWithTheDecisions() {
@@ -75,7 +79,9 @@ import Timekeeping
     }
 
     @Test(arguments: [
-        (#"{"leader":"h1","candidate":"h1"}"#, 400), (#"{"candidate":"h2"}"#, 400), ("", 400), ("[1]", 400), ("{}", 400),
+        (#"{"leader":["h1"],"candidate":"h2"}"#, 400),
+        (#"{"leader":"h1","candidate":"h1"}"#, 400), (#"{"candidate":"h2"}"#, 400), ("", 411), ("[1]", 400),
+        ("{}", 400),
         (#"{"leader":"h2"}"#, 412), (#"{"leader":"h1","candidate":"h9"}"#, 412), ("{\"leader\":7}", 400),
     ])
     func refusesImpossibleSwitchovers(body: String, expected: Int) {
@@ -96,5 +102,6 @@ import Timekeeping
         #expect(command("PATCH", "/config", #"{"pause":true}"#) == .command(.patchConfig(["pause": true])))
         #expect(command("POST", "/reload") == .command(.reload))
         #expect(status(replica(), "/x", method: "BREW") == 501)
+        #expect(status(replica(), "/primary", method: "POST") == 501)
     }
 }

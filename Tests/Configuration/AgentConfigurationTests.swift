@@ -79,10 +79,7 @@ import YAML
     @Test func whatHasNoEffectIsNamedInWarnings() {
         let warnings = read(Self.patroni).warnings.map(\.description)
         #expect(warnings == [
-            "p.yml:4:23: warning: 'traceback_level' has no effect: this version of pgadopt does not apply it",
-            "p.yml:20:3: warning: 'initdb' has no effect: this version of pgadopt does not apply it",
-            "p.yml:36:3: warning: 'pg_hba' has no effect: this version of pgadopt does not apply it",
-            "p.yml:37:3: warning: 'callbacks' has no effect: this version of pgadopt does not apply it",
+            "p.yml:4:23: warning: 'traceback_level' has no effect: the agent has no tracebacks",
         ])
     }
 
@@ -116,7 +113,7 @@ import YAML
             "p.yml:2:19: 'listen' is 'nowhere'; allowed: address[,address]:port",
             "p.yml:2:45: 'connect_address' is '10.0.0.1'; allowed: host:port",
             "p.yml:2:55: 'keyfile' is given without 'certfile'",
-            "p.yml:3:1: 'etcd' is a store that pgadopt does not speak to; allowed: 'etcd3', etcd 3.4 or later",
+            "p.yml:3:1: 'etcd' is etcd's API of version 2; allowed: 'etcd3', the same endpoints with API version 3",
             "p.yml:4:8: etcd3 names no endpoint; allowed: hosts: [host:port, ...]",
             "p.yml:4:9: 'password' is given without 'username'",
             "p.yml:6:3: postgresql has no 'connect_address'; allowed: host[:port]",
@@ -127,7 +124,7 @@ import YAML
             "p.yml:9:19: the parameter 'a' is a list; allowed: text, a number, on or off",
             "p.yml:10:20: 'nofailover' is 'perhaps'; allowed: true or false",
             "p.yml:11:18: 'mode' is 'sometimes'; allowed: off, automatic, required",
-            "p.yml:11:44: 'safety_margin' is 'long', not a time; allowed: a time such as 30, 30s, 5min",
+            "p.yml:11:44: 'safety_margin' is 'long'; allowed: a time such as 5, or -1 for half of the ttl",
             "p.yml:12:11: unknown key 'guardd' in pgadopt; allowed: runtime_dir, state_dir, guard, config_file, hba_file, "
                 + "ident_file, include_file, legacy_unit, postmaster_options; did you mean 'guard'?",
             "p.yml:13:1: the key 'scope' is already there at line 1",

@@ -113,14 +113,15 @@ import Testing
         settings.failsafeMode = false
         settings.checkTimeline = false
         settings.pause = true
-        settings.slots = ["a": [:]]
+        settings.slots = [.init(name: "a"), .init(name: "b", kind: .logical(database: "d", plugin: "p"), clusterType: .primary)]
         settings.ignoreSlots = [.init(name: "x", type: "logical", database: "d", plugin: "p")]
         settings.memberSlotsTTL = .zero
-        settings.standbyCluster = ["host": "h"]
+        settings.standbyCluster = .init(host: "h", port: 5432, restoreCommand: "cp %f %p")
         settings.postgresql.usePgRewind = true
         settings.postgresql.useSlots = false
         settings.postgresql.parameters = ["b": "2", "a": "it's"]
         settings.postgresql.other = ["pg_hba": ["x"]]
+        settings.postgresql.options.pgHBA = ["x"]
         settings.other = ["unknown": 1]
         let (again, warnings) = DynamicConfiguration.read(settings.json)
         #expect(again == settings)

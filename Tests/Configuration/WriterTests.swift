@@ -22,7 +22,7 @@ import YAML
                 replication: Login(username: "replicator", password: .file("/etc/r")), rewind: Login(username: text),
                 parameters: ["work_mem": "64MB", "hot_standby": "on", "x.y": text], useUnixSocket: true,
                 usePgRewind: false, pgCtlTimeout: .milliseconds(1500)),
-            bootstrap: .init(dcs: ["ttl": 12, "note": .string(text), "list": [1, true, nil, 2.5]]),
+            bootstrap: .init(dcs: ["ttl": 40, "note": .string(text), "list": [1, true, nil, 2.5]]),
             tags: ["nofailover": false, "zone": .string(text), "priority": 3],
             watchdog: .init(mode: .off, device: "/dev/wd", safetyMargin: .seconds(-0)),
             log: .init(level: .debug, form: .json),
@@ -79,5 +79,25 @@ import YAML
         let error = #expect(throws: ConfigurationError.self) { try configuration.yamlText() }
         #expect(error?.code == .secretInside(key: "postgresql.authentication.superuser.password"))
         #expect(error?.description.contains("sesame") == false)
+    }
+}
+
+extension WriterTests {
+    /// Every key that a file of ours may hold survives writing and reading.
+    @Test func everySectionIsWrittenAndReadBack() throws {
+        let text = """
+            \(SectionTests.with(SectionTests.server.split(separator: "\n").map { String($0) }
+                .map { $0.contains("sslpassword") ? "    replication: {username: r, sslmode: require}" : $0 }.joined(separator: "\n")))
+            bootstrap: {dcs: {ttl: 40}, method: m, m: {command: "/bin/a 'b c'", x: y}, initdb: [data-checksums, {encoding: UTF8}]}
+            ctl: {insecure: true, authentication: {username: u, password_file: f}}
+            log: {level: DEBUG, format: "%(message)s 5%%", dir: /l, mode: 384, loggers: {a: ERROR}}
+            watchdog: {safety_margin: -1}
+            """
+        let first = AgentConfiguration.read(text, path: "a")
+        #expect(first.problems == [])
+        let configuration = try #require(first.configuration)
+        let second = AgentConfiguration.read(try configuration.yamlText(), path: "b")
+        #expect(second.problems == [])
+        #expect(second.configuration == configuration)
     }
 }

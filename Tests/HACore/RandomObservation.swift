@@ -1,5 +1,6 @@
 import Cluster
 import HACore
+import JSON
 import PostgresModel
 import Timekeeping
 
@@ -27,13 +28,65 @@ extension Observation {
         settings.mayLead = !r.chance(10)
         settings.usePgRewind = !r.chance(20)
         settings.checkTimeline = !r.chance(20)
+        settings.randomise(&r)
         var observation = Observation(
             now: now, me: "h1", settings: settings,
             server: ServerObservation(storage: .random(&r), process: .random(&r, now: now)),
             store: .random(&r, now: now), lease: .random(&r, now: now), peers: .random(&r, now: now),
             operation: .random(&r, now: now), guardian: .random(&r, now: now))
         if r.chance(20) { observation.server.crashedAt = now - .seconds(r.pick([0, 5, 400])) }
+        observation.watchdog = r.pick([.absent, .ready, .active, .failed("denied")])
+        if r.chance(70) { observation.wallClock = WallInstant(iso8601: "2026-11-22T23:00:0\(r.pick([0, 2, 9]))Z") }
+        if r.chance(10) { observation.failsafe.leadUntil = now + .seconds(r.pick([-1, 4])) }
+        if r.chance(10) { observation.failsafe.accepted = .init(leader: r.pick(["h1", "h2"]), until: now + .seconds(r.pick([-1, 4]))) }
+        observation.requests = .random(&r)
+        if r.chance(20) { observation.claim = r.pick([2, 6]) }
         return observation
+    }
+}
+
+extension CoreSettings {
+    fileprivate mutating func randomise(_ r: inout Seeded) {
+        synchronousMode = r.pick([.off, .off, .on, .quorum])
+        isSynchronousModeStrict = r.chance(30)
+        synchronousNodeCount = r.pick([1, 1, 2])
+        maximumLagOnSyncnode = r.pick([nil, nil, ByteCount(100)])
+        primaryStopTimeout = r.pick([.zero, .seconds(1)])
+        watchdogMode = r.pick([.off, .off, .off, .automatic, .required])
+        if r.chance(10) { standbyCluster = Upstream(name: "remote", host: "10.9.9.9", port: 5432, slot: .none) }
+        mayBootstrap = r.chance(30)
+        replicateFrom = r.chance(15) ? r.pick(["h1", "h2", "h3", "h9"]) : nil
+        noStream = r.chance(5)
+    }
+}
+
+extension LocalRequests {
+    static func random(_ r: inout Seeded) -> LocalRequests {
+        var requests = LocalRequests()
+        if r.chance(10) {
+            requests.restart = RestartRequest(
+                schedule: r.pick([nil, nil, "2026-11-22T23:00:00+00:00", "soon"]), role: r.pick([nil, nil, .primary, .replica]),
+                timeout: r.pick([nil, .seconds(1)]), onlyIfPending: r.chance(10))
+        }
+        if r.chance(10) { requests.reinitialise = ReinitialiseRequest(isForced: r.chance(50), fromLeader: r.chance(50)) }
+        return requests
+    }
+}
+
+extension ReplicationConnection {
+    static func random(_ r: inout Seeded) -> [ReplicationConnection] {
+        ["h2", "H3", "h4", "psql"].filter { _ in r.chance(50) }.map { name in
+            ReplicationConnection(
+                name: name, state: r.pick(["streaming", "streaming", "catchup"]), syncState: r.pick(SyncState.allCases),
+                acknowledged: r.chance(90) ? .random(&r) : nil)
+        }
+    }
+}
+
+extension SynchronousStandbyNames {
+    static func random(_ r: inout Seeded) -> SynchronousStandbyNames? {
+        r.pick([nil, SynchronousStandbyNames.none, .all(["h2"]), .all(["h2", "h3"]), .init(.any, count: 1, names: ["h2", "h3"]),
+            .init(.first, count: 1, names: ["*"]), .all([placeholderName])])
     }
 }
 
@@ -70,7 +123,11 @@ extension ServerObservation.Process {
         default:
             return .running(.init(
                 isInRecovery: r.chance(55), timeline: r.chance(80) ? Timeline(r.pick([1, 2, 3])) : nil, lsn: .random(&r),
-                isStreaming: r.chance(50), upstream: r.chance(70) ? .random(&r) : nil, isReplayPaused: r.chance(10)))
+                isStreaming: r.chance(50), upstream: r.chance(70) ? .random(&r) : nil, isReplayPaused: r.chance(10),
+                applyDelay: r.chance(5) ? .seconds(60) : .zero, connections: ReplicationConnection.random(&r),
+                synchronousStandbys: SynchronousStandbyNames.random(&r),
+                writesHangSince: r.chance(10) ? since : nil, isRestartPending: r.chance(10),
+                postmasterStartTime: r.pick([nil, "A"]), version: r.pick([nil, ServerVersion(150_004)])))
         }
     }
 }
@@ -79,6 +136,7 @@ extension StoreObservation {
     static func random(_ r: inout Seeded, now: BootInstant) -> Self {
         if r.chance(8) { return .unknown }
         let view = ClusterView.random(&r)
+        if r.chance(4) { return .regressed(last: view, why: "revision 3 after 9") }
         if r.chance(15) { return .unreachable(since: now - .seconds(r.pick([0, 5])), last: r.chance(80) ? view : nil) }
         return .connected(view, confirmed: now)
     }
@@ -88,6 +146,13 @@ extension ClusterView {
     static func random(_ r: inout Seeded) -> ClusterView {
         var view = ClusterView(revision: 9)
         view.initialize = r.pick(["7700000000000000001", "7700000000000000001", "7700000000000000001", "", "x", nil])
+        view.initializeRevision = r.pick([0, 2, 6])
+        if r.chance(90) { view.config = ConfigKey(modRevision: r.pick([0, 4]), value: .object([:])) }
+        if r.chance(50) {
+            view.sync = SyncKey(
+                modRevision: r.pick([0, 7]), leader: r.pick(["h1", "h1", "H1", "h2", nil]), quorum: r.pick([0, 0, 1]),
+                standbys: ["h1", "h2", "h3"].filter { _ in r.chance(50) })
+        }
         if r.chance(65) {
             view.leader = LeaderKey(
                 name: r.pick(["h1", "h1", "h2", "h3", ""]), lease: r.pick([1, 1, 1, 2, 0]), createRevision: r.pick([3, 5]))
@@ -97,7 +162,8 @@ extension ClusterView {
                 name: name, connURL: r.chance(85) ? "postgres://10.0.0.\(name.dropFirst()):5432/postgres" : nil,
                 apiURL: r.chance(85) ? "http://10.0.0.\(name.dropFirst()):8008/patroni" : nil,
                 state: r.pick([.running, .running, .stopped, nil]), role: r.pick(MemberRole.allCases + [.primary, nil]),
-                checkpointAfterPromote: r.pick([nil, nil, false]), timeline: Timeline(r.pick([1, 2, 3]))))
+                checkpointAfterPromote: r.pick([nil, nil, false]), tags: r.chance(20) ? .randomTags(&r) : [:],
+                xlogLocation: r.chance(80) ? .random(&r) : nil, timeline: Timeline(r.pick([1, 2, 3]))))
         }
         if r.chance(30) {
             view.failover = FailoverKey(
@@ -111,6 +177,13 @@ extension ClusterView {
             }
         }
         return view
+    }
+}
+
+extension JSONObject {
+    static func randomTags(_ r: inout Seeded) -> JSONObject {
+        [r.pick(["nosync", "nofailover", "clonefrom", "nostream"]): .bool(r.chance(80)),
+            "replicatefrom": r.pick([.string("h1"), .string("h2"), .null]), "sync_priority": .int(r.pick([0, 1, 5]))]
     }
 }
 
@@ -129,7 +202,8 @@ extension PeerObservation {
         for name in ["h2", "h3"] where r.chance(80) {
             let answer = PeerReport.Answer(
                 isPrimary: r.chance(10), lsn: .random(&r), timeline: r.chance(80) ? Timeline(r.pick([1, 2])) : nil,
-                mayLead: r.chance(85), failoverPriority: r.pick([1, 1, 5]))
+                mayLead: r.chance(85), failoverPriority: r.pick([1, 1, 5]), isWatchdogFailed: r.chance(5),
+                isReplayPaused: r.chance(5))
             peers.reports.append(PeerReport(name: name, answer: r.chance(80) ? answer : nil))
         }
         return peers
@@ -142,7 +216,8 @@ extension OperationObservation {
         let operation = r.pick([
             Operation.start(.primary), .start(.standby(nil)), .start(.standby(.random(&r))), .stop(.fast), .stop(.immediate),
             .promote, .demote(.immediate), .demote(.offline), .demote(.switchover(candidate: "h2")),
-            .rewind(from: .random(&r)), .clone(from: .random(&r)),
+            .rewind(from: .random(&r)), .clone(from: .random(&r)), .demote(.standbyCluster), .reinitialise(from: .random(&r)),
+            .restart(.asked(timeout: .seconds(1))), .restart(.scheduled(timeout: nil)), .bootstrap,
         ])
         if r.chance(60) { return .running(operation, since: now - .seconds(2)) }
         return .finished(operation, r.chance(50) ? .done : .failed("exit 1"))
@@ -169,6 +244,17 @@ extension Memory {
         memory.releasedLock = r.chance(15) ? r.pick([3, 5]) : nil
         for kind in OperationKind.allCases where r.chance(15) {
             memory.failures[kind] = .init(count: r.pick([1, 2, 9, 1000]), at: now - .seconds(r.pick([0, 1, 70])), message: "exit 1")
+        }
+        if memory.leaderlessSince != nil { memory.leaderlessRevision = r.pick([3, 5]) }
+        memory.leadLease = memory.leads ? r.pick([nil, 1, 2]) : nil
+        memory.leadsUntil = memory.leadLease.map { _ in now + .seconds(r.pick([-3, 2, 9])) }
+        memory.begunRequest = r.chance(15) ? 4 : nil
+        memory.handedOver = r.chance(10)
+        memory.crashes = (0..<r.pick([0, 0, 3])).map { now - .seconds(Double($0) * 30) }
+        if r.chance(40), let names = SynchronousStandbyNames.random(&r) {
+            memory.syncNames = SyncNamesMemory(
+                names: names, since: now - .seconds(r.pick([0, 2])), target: r.chance(50) ? .random(&r) : nil,
+                isConfirmed: r.chance(60))
         }
         return memory
     }

@@ -15,7 +15,23 @@ extension ScenarioWorld {
         if a.flag("resumed") { s.isPaused = false }
         if a.flag("nofailover") { s.mayLead = false }
         if a.flag("norewind") { s.usePgRewind = false }
+        try synchronousSettings(a, &s)
+        if let name = a.values["watchdog"] { s.watchdogMode = WatchdogMode(rawValue: name) ?? .off }
+        if let name = a.values["remote"] {
+            s.standbyCluster = name == "none" ? nil : Upstream(name: "remote", host: name, port: 5432, slot: .named("dr"))
+        }
+        if a.flag("bootstrap") { s.mayBootstrap = true }
+        if let name = a.values["replicatefrom"] { s.replicateFrom = name }
+        if a.flag("nostream") { s.noStream = true }
         observation.settings = s
+    }
+
+    private func synchronousSettings(_ a: Arguments, _ s: inout CoreSettings) throws {
+        if let mode = a.values["sync"] { s.synchronousMode = try a.parse(mode) { SynchronousMode(rawValue: $0) } }
+        if a.flag("strict") { s.isSynchronousModeStrict = true }
+        if let count = try a.integer("nodes") { s.synchronousNodeCount = count }
+        if let lag = try a.integer("sync-lag") { s.maximumLagOnSyncnode = ByteCount(Int64(lag)) }
+        if let timeout = try a.number("stop-timeout") { s.primaryStopTimeout = .seconds(timeout) }
     }
 
     mutating func storage(_ a: Arguments) throws {
@@ -42,7 +58,12 @@ extension ScenarioWorld {
             let upstream = a.values["upstream"].map { Upstream(name: $0, host: "10.0.0.\($0.dropFirst())", port: 5432) }
             observation.server.process = .running(.init(
                 isInRecovery: a.words.first == "standby", timeline: try a.timeline("tl") ?? Timeline(1), lsn: lsn,
-                isStreaming: a.flag("streaming"), upstream: upstream, isReplayPaused: a.flag("replay-paused")))
+                isStreaming: a.flag("streaming"), upstream: upstream, isReplayPaused: a.flag("replay-paused"),
+                applyDelay: .seconds(try a.number("delay") ?? 0), connections: connections,
+                synchronousStandbys: try a.values["names"].map { text in try a.parse(text) { SynchronousStandbyNames($0) } }
+                    ?? names,
+                writesHangSince: try a.number("hangs-since").map { .at($0) }, isRestartPending: a.flag("pending"),
+                postmasterStartTime: a.values["start"], version: try a.integer("version").map { ServerVersion($0) }))
             observation.server.crashedAt = nil
         default: throw BadLine(description: "process: what?")
         }
@@ -65,17 +86,20 @@ extension ScenarioWorld {
         var member = Member(
             name: name, connURL: a.flag("no-address") ? nil : "postgres://10.0.0.\(name.dropFirst()):5432/postgres",
             apiURL: "http://10.0.0.\(name.dropFirst()):8008/patroni")
-        member.role = a.values["role"].flatMap(MemberRole.init(rawValue:)) ?? .replica
+        member.role = a.values["role"].flatMap { $0 == "standby leader" ? .standbyLeader : MemberRole(rawValue: $0) } ?? .replica
         member.state = a.values["state"].flatMap(MemberState.init(rawValue:)) ?? .running
         member.timeline = try a.timeline("tl") ?? Timeline(1)
         member.xlogLocation = try a.lsn("lsn")
         if a.flag("no-checkpoint") { member.checkpointAfterPromote = false }
-        if a.flag("nofailover") { member.tags["nofailover"] = true }
+        for tag in ["nofailover", "nosync", "clonefrom", "nostream"] where a.flag(tag) { member.tags[tag] = true }
+        if let source = a.values["replicatefrom"] { member.tags["replicatefrom"] = .string(source) }
+        if let priority = try a.integer("sync-priority") { member.tags["sync_priority"] = .int(Int64(priority)) }
         view.members.append(member)
         view.members.sort { $0.name < $1.name }
     }
 
     mutating func failover(_ a: Arguments) {
+        view.revision += 1
         view.failover = FailoverKey(
             modRevision: view.revision, leader: a.values["leader"], candidate: a.values["candidate"],
             scheduledAt: a.values["at"])
@@ -117,6 +141,8 @@ extension ScenarioWorld {
                 mayLead: !parts.contains("nofailover"))
             for part in parts {
                 if part.hasPrefix("tl"), let number = UInt32(part.dropFirst(2)) { answer.timeline = Timeline(number) }
+                if part == "replay-paused" { answer.isReplayPaused = true }
+                if part == "no-watchdog" { answer.isWatchdogFailed = true }
                 if part.hasPrefix("priority"), let number = Int(part.dropFirst(8)) { answer.failoverPriority = number }
             }
             reports.append(PeerReport(name: name, answer: answer))
@@ -141,6 +167,10 @@ extension ScenarioWorld {
         case "demote-offline": operation = .demote(.offline)
         case "rewind": operation = .rewind(from: source ?? Upstream(name: "h2", host: "10.0.0.2", port: 5432))
         case "clone": operation = .clone(from: source ?? Upstream(name: "h2", host: "10.0.0.2", port: 5432))
+        case "demote-standby-cluster": operation = .demote(.standbyCluster)
+        case "reinitialise": operation = .reinitialise(from: source ?? Upstream(name: "h2", host: "10.0.0.2", port: 5432))
+        case "restart": operation = .restart(.asked(timeout: try a.number("timeout").map { .seconds($0) }))
+        case "bootstrap": operation = .bootstrap
         default: throw BadLine(description: "operation: which?")
         }
         switch word {
@@ -156,58 +186,6 @@ extension ScenarioWorld {
         case "absent": observation.guardian = .absent
         case "disarmed": observation.guardian = .disarmed
         default: observation.guardian = .armed(deadline: .at(try a.number("deadline") ?? 0))
-        }
-    }
-}
-
-extension Decision {
-    /// As the scripts show it.
-    var lines: [String] {
-        ["\(rule.number) \(rule.name): \(reason)"] + actions.map { "  \($0.text)" } + ["  wake \(wakeAt.text)"]
-    }
-}
-
-extension BootInstant {
-    var text: String {
-        let milliseconds = nanoseconds / 1_000_000
-        let fraction = String(milliseconds % 1000)
-        return milliseconds % 1000 == 0
-            ? "\(milliseconds / 1000)s"
-            : "\(milliseconds / 1000).\(String(repeating: "0", count: 3 - fraction.count) + fraction)s"
-    }
-}
-
-extension Action {
-    var text: String {
-        switch self {
-        case .acquireLock: "acquireLock"
-        case .reattachLock: "reattachLock"
-        case .releaseLock(let lsn): "releaseLock" + (lsn.map { " \($0)" } ?? "")
-        case .writeInitialize(let identifier): "writeInitialize \(identifier)"
-        case .begin(let operation): "begin \(operation.words)"
-        case .cancelOperation: "cancelOperation"
-        case .follow(let upstream): "follow \(upstream.name)"
-        case .askPeers: "askPeers"
-        case .armGuard(let deadline): "armGuard \(deadline.text)"
-        case .disarmGuard: "disarmGuard"
-        case .clearFailover(let reason): "clearFailover (\(reason))"
-        case .keepSlots(let names): "keepSlots \(names.joined(separator: " "))"
-        }
-    }
-}
-
-extension Operation {
-    fileprivate var words: String {
-        switch self {
-        case .start(.primary): "start primary"
-        case .start(.standby(let upstream)): "start standby" + (upstream.map { " of \($0.name)" } ?? "")
-        case .stop(let mode): "stop \(mode.rawValue)"
-        case .promote: "promote"
-        case .demote(.immediate): "demote immediate"
-        case .demote(.switchover(let candidate)): "demote switchover" + (candidate.map { " to \($0)" } ?? "")
-        case .demote(.offline): "demote offline"
-        case .rewind(let source): "rewind from \(source.name)"
-        case .clone(let source): "clone from \(source.name)"
         }
     }
 }

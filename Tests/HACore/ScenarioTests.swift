@@ -25,7 +25,12 @@ import Testing
         }
         let missing = RuleBook.rules.filter { !reached.contains($0.id.number) }.map(\.id.description)
         #expect(missing.isEmpty, "no script reaches \(missing)")
-        #expect(actions.isSuperset(of: ["armGuard", "disarmGuard", "keepSlots", "writeInitialize"]))
+        let expected: Set = [
+            "armGuard", "disarmGuard", "keepSlots", "writeInitialize", "restoreConfig", "writeSync", "removeSync",
+            "setSynchronousStandbys", "claimInitialize", "removeInitialize", "stopStreaming", "clearRestart",
+            "clearReinitialise", "clearFailover", "cancelOperation", "releaseLock",
+        ]
+        #expect(expected.subtracting(actions).isEmpty)
     }
 
     /// The script with the decisions of now after each `decide`.
@@ -56,10 +61,10 @@ import Testing
         try Golden.check(RuleBook.markdown, against: "docs/ha-rules.md")
     }
 
-    @Test func `Numbers and names are unique and numbers rise`() {
+    @Test func `Numbers and names are unique`() {
         let ids = RuleBook.rules.map(\.id)
         #expect(Set(ids.map(\.name)).count == ids.count)
-        #expect(zip(ids, ids.dropFirst()).allSatisfy { $0.number < $1.number })
+        #expect(Set(ids.map(\.number)).count == ids.count)
     }
 
     @Test func `Phases follow each other in the order of the diagram`() {

@@ -10,7 +10,12 @@ struct ScenarioWorld {
         now: .at(100), me: "h1", settings: CoreSettings(),
         server: ServerObservation(storage: .empty, process: .stopped), store: .unknown, lease: .none)
     var memory = Memory()
-    var view = ClusterView(revision: 1, initialize: "7700000000000000001")
+    var view = ClusterView(
+        revision: 1, initialize: "7700000000000000001", config: ConfigKey(modRevision: 1, value: .object([:])))
+    /// What a running server shows of its standbys, kept from one `process` to the next.
+    var connections: [ReplicationConnection] = []
+    var names: SynchronousStandbyNames?
+    var last: [Action] = []
     var storeWord = "unknown"
 
     struct BadLine: Error, CustomStringConvertible {
@@ -25,14 +30,22 @@ struct ScenarioWorld {
         switch command {
         case "me": observation.me = arguments.words.first ?? "h1"
         case "now": observation.now = .at(try arguments.number(0))
-        case "advance": observation.now = observation.now + .seconds(try arguments.number(0))
+        case "advance":
+            let seconds = try arguments.number(0)
+            observation.now = observation.now + .seconds(seconds)
+            observation.wallClock?.microseconds += Int64(seconds * 1e6)
         case "forget": memory = Memory()
         case "settings": try settings(arguments)
         case "storage": try storage(arguments)
         case "process": try process(arguments)
         case "crashed": observation.server.crashedAt = arguments.words.first == "no" ? nil : observation.now
         case "store": storeWord = arguments.words.first ?? ""
-        case "initialize": view.initialize = arguments.words.first == "none" ? nil : arguments.words.first
+        case "initialize":
+            let word = arguments.words.first
+            view.revision += 1
+            view.initialize = word == "none" ? nil : word == "empty" ? "" : word
+            view.initializeRevision = view.revision
+        case "claim": observation.claim = arguments.words.isEmpty ? nil : view.initializeRevision
         case "leader": try leader(arguments)
         case "member": try member(arguments)
         case "failover": failover(arguments)
@@ -40,6 +53,16 @@ struct ScenarioWorld {
         case "history": try history(arguments)
         case "optime": view.status.optime = try arguments.lsn(0)
         case "lease": try lease(arguments)
+        case "connections": try setConnections(arguments)
+        case "names": try setNames(arguments)
+        case "sync": try sync(arguments)
+        case "restart": try restart(arguments)
+        case "reinit": reinit(arguments)
+        case "watchdog": watchdog(arguments)
+        case "promise": try promise(arguments)
+        case "config": view.config = arguments.flag("none") ? nil : ConfigKey(modRevision: 1, value: .object([:]))
+        case "wall": observation.wallClock = try arguments.parse(arguments.words.first ?? "") { WallInstant(iso8601: $0) }
+        case "apply": apply()
         case "peers": try peers(arguments)
         case "operation": try operation(arguments)
         case "guard": try guardian(arguments)
@@ -53,11 +76,13 @@ struct ScenarioWorld {
         switch storeWord {
         case "unknown": observation.store = .unknown
         case "connected": observation.store = .connected(view, confirmed: observation.now)
+        case "regressed": observation.store = .regressed(last: view, why: "revision 7 after 900")
         case "unreachable": observation.store = .unreachable(since: observation.now, last: view)
-        default: throw BadLine(description: "store: unknown, connected or unreachable")
+        default: throw BadLine(description: "store: unknown, connected, unreachable or regressed")
         }
         let decision = decide(observation, memory: memory)
         memory = decision.memory
+        last = decision.actions
         if case .finished = observation.operation { observation.operation = .idle }
         if decision.actions.contains(.askPeers) { observation.peers = PeerObservation(askedAt: observation.now) }
         return decision

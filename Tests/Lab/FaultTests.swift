@@ -215,9 +215,8 @@ extension LabSuite {
                 export ETCDCTL_API=3
                 e=$(etcdctl member list | sed 's/.*, \\(http[^,]*:2379\\).*/\\1/' | paste -sd,)
                 for i in 1 2 3 4 5 6; do
-                  for id in $(etcdctl member list | cut -d, -f1); do
-                    etcdctl --endpoints="$e" move-leader "$id" >/dev/null 2>&1 && break
-                  done
+                  id=$(etcdctl member list | cut -d, -f1 | sed -n "$((i % 3 + 1))p")
+                  etcdctl --endpoints="$e" move-leader "$id" >/dev/null 2>&1 || true
                   sleep 5
                 done
                 """)

@@ -34,10 +34,12 @@ struct Bench: Sendable {
         Upstream(name: name, host: host, port: ports[name]!)
     }
 
-    func server(_ name: String) -> LocalServer {
+    func server(_ name: String) -> LocalServer { LocalServer(settings(name), log: quiet) }
+
+    var quiet: Logger {
         var log = Logger(label: "test")
         log.logLevel = .critical
-        return LocalServer(settings(name), log: log)
+        return log
     }
 
     func settings(_ name: String) -> ServerSettings {
@@ -58,11 +60,14 @@ struct Bench: Sendable {
     }
 
     /// A server as its owner would have it: initdb, roles, started without us and with an option of its own.
-    func startLegacyPrimary() async throws {
-        try await run("initdb", "-D", "\(root)/a", "-U", "postgres", "-k", "--no-sync", "-A", "trust")
+    /// - Parameter inside: a small one, for a disk of its own.
+    func startLegacyPrimary(inside isSmall: Bool = false) async throws {
+        if isSmall { try await run("initdb", "-D", "\(root)/a", "-U", "postgres", "--wal-segsize=1", "-A", "trust") }
+        if !isSmall { try await run("initdb", "-D", "\(root)/a", "-U", "postgres", "-k", "--no-sync", "-A", "trust") }
         _ = try DetachedProcess(
             path: "\(Self.bin)/postgres",
-            arguments: ["-D", "\(root)/a", "-c", "config_file=\(root)/a.conf", "-c", "work_mem=7MB"],
+            arguments: ["-D", "\(root)/a", "-c", "config_file=\(root)/a.conf", "-c", "work_mem=7MB"]
+                + (isSmall ? ["-c", "min_wal_size=4MB", "-c", "max_wal_size=16MB", "-c", "fsync=on"] : []),
             environment: runner.environment, workingDirectory: root, logFile: "\(root)/a.log", user: user
         ).start()
         try await eventually("a accepts connections") { (try? await sql("a", "select 1")) == "1" }

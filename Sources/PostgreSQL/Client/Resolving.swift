@@ -1,4 +1,5 @@
 import Glibc
+import Kernel
 
 /// libpq resolves names inside PQconnectStart, without a deadline. Resolved here first, on a thread of its own,
 /// and handed over as `hostaddr`; `host` stays for certificates and error texts.

@@ -28,15 +28,31 @@ public struct APISnapshot: Sendable {
     public var location: LSN?
     public var receivedLocation: LSN?
     public var replayedLocation: LSN?
+    /// `latest_end_lsn` of pg_stat_wal_receiver: the leader's position as the wal receiver last heard it. Lag is
+    /// judged against the greater of this and `status.optime`.
+    public var latestEndLocation: LSN?
+    /// pg_last_xact_replay_timestamp, `YYYY-MM-DD HH:MM:SS.ffffff+00:00`
     public var replayedTimestamp: String?
     public var isReplayPaused: Bool
     /// `streaming`, `in archive recovery` or nil.
     public var replicationState: String?
     /// Rows of pg_stat_replication in Patroni's form.
     public var replication: [JSON]
+    /// False when the server runs and its status could not be read: the state is then shown as `unknown`, and
+    /// neither position nor version is.
+    public var isServerStatusKnown: Bool = true
 
+    /// Effective tags: those of the file without `false` ones, and what the agent adds for a time.
     public var tags: JSONObject
+    /// Parameter to `{"old_value": ..., "new_value": ...}`; not empty: a restart is pending.
     public var pendingRestartReason: JSONObject
+    public var scheduledRestart: ScheduledRestart?
+    /// A watchdog is required and cannot be used: this member may not lead.
+    public var isWatchdogFailed: Bool = false
+    /// Log lines that wait to be written; shown when there are more than two (Patroni's normal number).
+    public var logQueueSize: Int = 0
+    /// Log lines that were dropped, because the queue was full.
+    public var logRecordsLost: Int = 0
     /// The last view of the store and when it was confirmed; nil before the first read.
     public var cluster: ClusterView?
     public var clusterConfirmed: BootInstant?
@@ -44,6 +60,8 @@ public struct APISnapshot: Sendable {
     public var storeLastSeen: Int64?
     public var isPaused: Bool
     public var isFailsafeActive: Bool
+    /// `failsafe_mode` of the dynamic configuration.
+    public var isFailsafeEnabled: Bool = false
     public var maximumLagOnFailover: ByteCount
     public var ttl: Duration
     /// When the last decision was completed.
@@ -100,17 +118,40 @@ public struct APISnapshot: Sendable {
 
     /// Who may be asked for reads: a standby that runs and is not taken out by `noloadbalance`.
     var isServingReplica: Bool {
-        role == .replica && state == .running && tags["noloadbalance"] != .bool(true)
+        role == .replica && state == .running && isServerStatusKnown && tags["noloadbalance"] != .bool(true)
     }
 
-    /// Bytes the standby's replay is behind the leader's last published position.
-    var replayLag: ByteCount? {
-        guard let replayedLocation, let optime = cluster?.status.optime else { return nil }
-        return optime.bytes(ahead: replayedLocation)
+    /// The store's view while it is not older than a ttl; nobody may rely on who is synchronous in an older one.
+    func freshCluster(at now: BootInstant) -> ClusterView? {
+        guard let cluster, let clusterConfirmed, now - clusterConfirmed < ttl else { return nil }
+        return cluster
     }
 
-    var receiveLag: ByteCount? {
-        guard let position = receivedLocation ?? replayedLocation, let optime = cluster?.status.optime else { return nil }
-        return optime.bytes(ahead: position)
+    /// How far the leader's log reaches, as far as we have heard: from the store and through the wal receiver.
+    func leaderLocation(at now: BootInstant) -> LSN? {
+        let known = [freshCluster(at: now)?.status.optime, latestEndLocation].compactMap(\.self)
+        return known.max().flatMap { $0 == .zero ? nil : $0 }
+    }
+
+    enum SynchronousRole { case none, sync, quorum }
+
+    /// What `sync` says of this standby.
+    func synchronousRole(at now: BootInstant) -> SynchronousRole {
+        guard role == .replica, let cluster = freshCluster(at: now) else { return .none }
+        return switch cluster.displayRole(of: cluster.member(name) ?? Member(name: name)) {
+        case "sync_standby": .sync
+        case "quorum_standby": .quorum
+        default: .none
+        }
+    }
+
+    /// The server answers questions in this state; in the others only state and role are known.
+    var hasServerStatus: Bool {
+        isServerStatusKnown && serverVersion != nil && [.running, .restarting, .starting].contains(state)
+    }
+
+    /// When the answer to some request changes without a new snapshot; nil: never.
+    func nextChange(after now: BootInstant) -> BootInstant? {
+        [leaderUntil, clusterConfirmed.map { $0 + ttl }, livenessEnd].compactMap(\.self).filter { $0 > now }.min()
     }
 }

@@ -2,20 +2,6 @@ import Cluster
 import JSON
 import Timekeeping
 
-/// A request that changes something; the agent carries it out.
-public enum APICommand: Equatable, Sendable {
-    /// POST /switchover: hand the lock from `leader` to `candidate` (nil: the best one).
-    case switchover(leader: String, candidate: String?, scheduledAt: String?)
-    /// POST /failover: make `candidate` the leader, whoever leads now.
-    case failover(candidate: String)
-    case deleteSwitchover
-    /// PATCH /config: merge into the dynamic configuration.
-    case patchConfig(JSON)
-    /// POST /failsafe: a leader that lost the store asks whether we are there and follow it.
-    case failsafe(leader: String, apiURL: String)
-    case reload
-}
-
 /// Decides what a request gets. Pure: the answers to reads, or the command to carry out.
 public enum APIRoute: Equatable, Sendable {
     case answer(APIResponse)
@@ -23,89 +9,81 @@ public enum APIRoute: Equatable, Sendable {
 }
 
 extension APISnapshot {
-    /// - Parameter now: the moment against which the lock's deadline is judged.
-    public func route(_ request: APIRequest, at now: BootInstant) -> APIRoute {
-        let word = request.path.split(separator: "/").first.map(String.init) ?? ""
-        switch (request.method, word) {
-        case ("GET", "patroni"): return .answer(.json(statusJSON(at: now)))
-        case ("GET", "cluster"): return .answer(clusterResponse())
-        case ("GET", "history"):
-            return .answer(.json(cluster.map { HistoryEntry.json($0.history) } ?? .array([])))
-        case ("GET", "config"):
-            guard let config = cluster?.config else { return .answer(.empty(status: 502)) }
-            return .answer(.json(config.value))
-        case ("GET", "failsafe"):
-            guard let members = cluster?.failsafe else { return .answer(.empty(status: 502)) }
-            return .answer(.json(.object(members.sorted { $0.key < $1.key }.reduce(into: JSONObject()) {
-                $0[$1.key] = .string($1.value)
-            })))
-        case ("GET", "liveness"): return .answer(.empty(status: isLive(at: now) ? 200 : 503))
-        case ("GET", "readiness"):
-            return .answer(.empty(status: isReady(query: request.query, at: now) ? 200 : 503))
-        case ("GET", _), ("HEAD", _), ("OPTIONS", _):
-            let passed = HealthCheck(path: request.path).map { passes($0, query: request.query, at: now) } ?? false
-            let status = passed ? 200 : 503
-            guard request.method == "GET" else { return .answer(.empty(status: status)) }
-            return .answer(.json(statusJSON(at: now), status: status))
-        case ("DELETE", "switchover"): return .command(.deleteSwitchover)
-        case ("POST", "reload"): return .command(.reload)
-        case ("POST", "switchover"), ("POST", "failover"), ("POST", "failsafe"), ("PATCH", "config"):
-            return change(request, word: word)
-        default:
-            return .answer(.text("Unsupported method ('\(request.method)' for \(request.path))", status: 501))
+    /// - Parameters:
+    ///   - now: the moment against which the lock's deadline is judged.
+    ///   - wallTime: against which schedules are judged.
+    public func route(
+        _ request: APIRequest, at now: BootInstant, wallTime: WallTime = WallTime(microseconds: 0)
+    ) -> APIRoute {
+        switch request.method {
+        case "GET": .answer(read(request, at: now))
+        case "HEAD", "OPTIONS": .answer(.empty(status: read(request, at: now).status))
+        default: change(request, wallTime: wallTime)
         }
     }
 
-    private func clusterResponse() -> APIResponse {
-        guard let cluster else { return .text("the store has not been read yet", status: 503) }
-        return .json(cluster.clusterJSON(scope: scope))
-    }
-
-    private func change(_ request: APIRequest, word: String) -> APIRoute {
-        guard let body = try? JSON(parsing: request.body), case .object(let fields) = body, !fields.isEmpty else {
-            return .answer(.text("the body must be a JSON object that is not empty", status: 400))
-        }
-        let candidate = fields["candidate"]?.string ?? fields["member"]?.string
-        switch word {
+    private func read(_ request: APIRequest, at now: BootInstant) -> APIResponse {
+        switch request.word {
+        case "patroni": return .json(statusJSON(at: now))
+        case "cluster":
+            guard let cluster else { return .text("the store has not been read yet", status: 503) }
+            return .json(cluster.clusterJSON(scope: scope))
+        case "history": return .json(cluster.map { HistoryEntry.json($0.history) } ?? .array([]))
         case "config":
-            return cluster?.config == nil
-                ? .answer(.text("there is no configuration in the store yet", status: 503))
-                : .command(.patchConfig(body))
+            guard let config = cluster?.config, config.modRevision != 0 else { return .empty(status: 502) }
+            return .json(config.value)
         case "failsafe":
-            guard let leader = fields["name"]?.string, let url = fields["api_url"]?.string else {
-                return .answer(.text("the body needs name and api_url", status: 400))
-            }
-            return .command(.failsafe(leader: leader, apiURL: url))
-        case "failover" where fields["leader"] == nil:
-            guard let candidate else {
-                return .answer(.text("Failover could be performed only to a specific candidate", status: 400))
-            }
-            return refusal(leader: nil, candidate: candidate).map { .answer($0) }
-                ?? .command(.failover(candidate: candidate))
+            guard let members = cluster?.failsafe else { return .empty(status: 502) }
+            var list = JSONObject()
+            for name in members.keys.sorted() { list[name] = members[name].map(JSON.string) }
+            return .json(.object(list))
+        case "metrics":
+            return APIResponse(status: 200, contentType: "text/plain", body: metrics(at: now))
+        case "liveness": return .empty(status: isLive(at: now) ? 200 : 503)
+        case "readiness": return .empty(status: isReady(query: request.query, at: now) ? 200 : 503)
         default:
-            guard let leader = fields["leader"]?.string else {
-                return .answer(.text("Switchover could be performed only from a specific leader", status: 400))
-            }
-            return refusal(leader: leader, candidate: candidate).map { .answer($0) }
-                ?? .command(.switchover(
-                    leader: leader, candidate: candidate, scheduledAt: fields["scheduled_at"]?.string))
+            let passed = HealthCheck(path: request.path).map { passes($0, query: request.query, at: now) } ?? false
+            return .json(statusJSON(at: now), status: passed ? 200 : 503)
         }
     }
 
-    /// Patroni's checks of c.7 that a snapshot can make; nil: nothing speaks against it.
-    private func refusal(leader: String?, candidate: String?) -> APIResponse? {
-        if isPaused, candidate == nil {
-            return .text("Switchover is possible only to a specific candidate in a paused state", status: 400)
+    private func change(_ request: APIRequest, wallTime: WallTime) -> APIRoute {
+        switch (request.method, request.word) {
+        case ("PATCH", "config"): return patchConfig(request)
+        case ("PUT", "config"): return replaceConfig(request)
+        case ("POST", "reload"): return .command(.reload)
+        case ("POST", "restart"): return restart(request, wallTime: wallTime)
+        case ("DELETE", "restart"): return .command(.deleteRestart)
+        case ("POST", "reinitialize"): return reinitialize(request)
+        case ("POST", "switchover"): return handOver(request, asked: .switchover, wallTime: wallTime)
+        case ("POST", "failover"): return handOver(request, asked: .failover, wallTime: wallTime)
+        case ("DELETE", "switchover"):
+            guard cluster?.failover?.scheduledAt != nil else { return .answer(.noSwitchoverScheduled) }
+            return .command(.deleteSwitchover)
+        case ("POST", "failsafe"): return failsafe(request)
+        case ("POST", "mpp"), ("POST", "citus"):
+            // To say OK, as Patroni does without Citus, would make a worker wait for what never happens.
+            return .answer(.text("Citus is not supported", status: 501))
+        case ("POST", "sigterm"):
+            // Patroni's answer on everything but its Windows tests: nothing happens.
+            return .answer(.text("shutdown scheduled", status: 202))
+        default:
+            return .answer(.text("Unsupported method ('\(request.method.harmless)')", status: 501))
         }
-        if let leader, leader == candidate {
-            return .text("Switchover target and source are the same", status: 400)
+    }
+}
+
+extension String {
+    /// What a client sent, fit to be shown: short, and nothing that a browser would take for markup.
+    var harmless: String {
+        var out = ""
+        for scalar in unicodeScalars.prefix(100) {
+            switch scalar {
+            case "<", ">", "&", "\"": out += "?"
+            case let control where control.value < 0x20 || control.value == 0x7F: out += "?"
+            default: out.unicodeScalars.append(scalar)
+            }
         }
-        guard let cluster else { return .text("the store has not been read yet", status: 503) }
-        if let leader, cluster.leader?.name != leader { return .text("leader name does not match", status: 412) }
-        if let candidate, cluster.member(candidate) == nil { return .text("candidate does not exists", status: 412) }
-        if !cluster.members.contains(where: { $0.name != cluster.leader?.name }) {
-            return .text("switchover is not possible: cluster does not have members except leader", status: 412)
-        }
-        return nil
+        return out
     }
 }

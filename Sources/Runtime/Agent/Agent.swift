@@ -16,8 +16,15 @@ import Timekeeping
 /// The actor owns the state between decisions; the store's watch, the lease, the server's death and the API
 /// change that state and ring the bell, and the decision loop does the rest.
 public actor Agent {
-    let configuration: AgentConfiguration
+    /// As last read; what needs another agent stays as it was at the start.
+    var configuration: AgentConfiguration
+    nonisolated let me: String
     let parts: Parts
+    /// Reads the configuration again from where it came.
+    let readConfiguration: @Sendable () throws -> AgentConfigurationReading
+    /// Gives the API what it takes from a new configuration.
+    let reloadAPI: @Sendable (AgentConfiguration, Agent) async throws -> Void
+    let service: ServiceManager
     let clock = BootClock()
     let log: Logger
     let bell = Wakeup()
@@ -25,16 +32,19 @@ public actor Agent {
     var running: Task<Void, Never>?
     /// Set once: the loop ends after the present decision.
     var ending: Ending?
+    /// Asks the other members; replaced when the configuration brings other certificates or passwords.
+    var peers: PeerPolling
     var dynamic = DynamicConfiguration()
 
     /// What the agent is put together from.
     struct Parts: Sendable {
         var server: LocalServer
         var store: ClusterStore
+        var reports: ReportWriter
         var lease: LeaseKeeper
         var guardian: GuardClient
         var guardProgram: GuardClient.Program
-        var peers: PeerPolling
+        var watchdog: Watchdog
     }
 
     /// How the agent leaves.
@@ -45,13 +55,20 @@ public actor Agent {
         case leave
     }
 
-    init(configuration: AgentConfiguration, parts: Parts, log: Logger) {
+    init(
+        configuration: AgentConfiguration, parts: Parts, peers: PeerPolling, service: ServiceManager, log: Logger,
+        readConfiguration: @escaping @Sendable () throws -> AgentConfigurationReading,
+        reloadAPI: @escaping @Sendable (AgentConfiguration, Agent) async throws -> Void
+    ) {
         self.configuration = configuration
+        me = configuration.name
         self.parts = parts
+        self.peers = peers
+        self.service = service
         self.log = log
+        self.readConfiguration = readConfiguration
+        self.reloadAPI = reloadAPI
     }
-
-    var me: String { configuration.name }
 
     /// Asks the loop to end.
     public func end(_ ending: Ending) {
@@ -65,7 +82,7 @@ public actor Agent {
         let before = state.view
         let observation = StoreObservation(new)
         state.store = observation
-        if let view = state.view, view.config != before?.config { await take(view.config?.value) }
+        if let view = state.view, view.config != before?.config { await take(view.config) }
         if let view = state.view { await parts.server.know(members: view.upstreams) }
         if wakes(from: before, to: observation) { bell.ring() }
     }
@@ -82,9 +99,11 @@ public actor Agent {
         let observation = LeaseObservation(new)
         let hadLease = state.lease != .none
         state.lease = observation
-        if case .held(_, let deadline) = observation {
+        if case .held = observation {
             // The guard's deadline follows the lease directly: not even a slow decision may delay it.
-            if state.holdsLock(as: me), case .armed = state.guardian { await moveGuard(to: deadline) }
+            if state.holdsLock(as: me), case .armed = state.guardian, let deadline = leadDeadline {
+                await moveGuard(to: deadline)
+            }
             if !hadLease { bell.ring() }
         } else {
             bell.ring()
@@ -102,61 +121,26 @@ public actor Agent {
         bell.ring()
     }
 
-    private func take(_ config: JSON?) async {
-        guard let config else { return }
-        let reading = DynamicConfiguration.read(config)
-        for warning in reading.warnings { log.warning("config in the store: \(warning)") }
-        guard reading.configuration != dynamic else { return }
-        dynamic = reading.configuration
-        state.settings = coreSettings()
-        await parts.lease.setTTL(dynamic.ttl)
-        await parts.store.setTimes(loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout)
-    }
-
-    func coreSettings() -> CoreSettings {
-        let (mayLead, priority) = leadershipTags(configuration.tags)
-        return CoreSettings(
-            ttl: dynamic.ttl, loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout,
-            maximumLagOnFailover: dynamic.maximumLagOnFailover, primaryStartTimeout: dynamic.primaryStartTimeout,
-            isPaused: dynamic.pause, failsafeMode: dynamic.failsafeMode, checkTimeline: dynamic.checkTimeline,
-            usePgRewind: dynamic.postgresql.usePgRewind ?? configuration.postgresql.usePgRewind ?? true, mayLead: mayLead, failoverPriority: priority)
-    }
-
     // MARK: The loop
 
     /// Decides until asked to end.
-    func decisionLoop(publish: @Sendable (APISnapshot) -> Void, ready: @Sendable (String) -> Void) async {
-        var isFirst = true
+    /// - Parameter publish: takes what the API answers from now on.
+    func decisionLoop(publish: @Sendable (APISnapshot) -> Void) async {
         while ending == nil {
             await observe()
             let decision = decide(observation(), memory: state.memory)
+            let isNews = decision.reason != state.decision?.reason
             note(decision)
             for action in decision.actions { await perform(action) }
+            configureServer()
             await report(publish: publish)
             // A cycle came to its end: the lease may be renewed for the length of another ttl. None is taken
             // before the store has said how long it is to be.
             if state.store != .unknown { await parts.lease.allowRenewal(until: clock.now + dynamic.ttl) }
-            if isFirst {
-                isFirst = false
-                ready(decision.reason)
-            }
+            if isNews { service.ready(decision.reason) }
             await bell.wait(until: decision.wakeAt, clock: clock)
         }
         if let ending { await leave(ending) }
-    }
-
-    private func observe() async {
-        state.server = await parts.server.observe()
-        state.guardian = await guardObservation()
-        askFailsafeIfNeeded()
-        if state.settings.ttl != dynamic.ttl { state.settings = coreSettings() }
-    }
-
-    private func observation() -> Observation {
-        defer { if case .finished = state.operation { state.operation = .idle } }
-        return Observation(
-            now: clock.now, me: me, settings: coreSettings(), server: state.server, store: effectiveStore,
-            lease: effectiveLease, peers: state.peers, operation: state.operation, guardian: state.guardian)
     }
 
     private func note(_ decision: Decision) {
@@ -174,10 +158,14 @@ extension Agent {
     /// Before the first decision: the guard runs, and a server that runs already is taken on.
     func prepare() async {
         await parts.lease.allowRenewal(until: clock.now)
+        await recallDynamic()
         recallFailsafePromise()
         await ensureGuard()
         state.server = await parts.server.observe()
     }
+
+    /// Asks the other members by these means from now on.
+    func use(_ new: PeerPolling) { peers = new }
 
     /// Look again now.
     func ring() { bell.ring() }

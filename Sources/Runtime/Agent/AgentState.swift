@@ -1,6 +1,10 @@
+import API
 import Cluster
 import Configuration
 import HACore
+import JSON
+import PostgresModel
+import Server
 import Timekeeping
 
 /// What the agent knows between two decisions. The decision loop is its only owner.
@@ -12,21 +16,50 @@ struct AgentState {
     var peers = PeerObservation()
     var operation: OperationObservation = .idle
     var guardian: GuardObservation = .absent
+    var watchdog: WatchdogObservation = .absent
     var settings = CoreSettings()
+    /// The dynamic configuration in force, as it came; and whether the store has said it.
+    var dynamicJSON: JSON = [:]
+    var hasDynamic = false
+    /// What the server was last configured with, or was tried to be.
+    var configured: ServerConfiguration?
+    var settingWarnings: Set<String> = []
+    var pendingReadAt = BootInstant(nanoseconds: 0)
     var failsafe = FailsafeState()
     /// The last decision, for the log (a reason is logged when it changes) and for the API.
     var decision: Decision?
     /// A promotion whose first checkpoint is not done: pg_rewind against us must wait for it.
     var checkpointAfterPromotePending = false
-    /// A promotion whose history is not known to be in the store: others tell timelines of one number apart by it.
-    var historyPending = false
+    /// What the API's users see beyond what decisions need, as last read.
+    var details = ServerDetails()
+    /// Settings that wait for a restart, as last read.
+    var pendingRestarts: [PendingRestart] = []
+    /// A restart asked for now, until it has ended or was refused; and those who wait for its end.
+    var restartNow: Cluster.RestartRequest?
+    var restartWaiters: [AsyncStream<RestartEnd>.Continuation] = []
+    var scheduledRestart: ScheduledRestart?
+    var reinitialise: ReinitialiseRequest?
+    /// The revision at which we have created `initialize` empty, to make a new cluster.
+    var claimedInitialize: Int64?
+    /// Our own transactions on the leader key.
+    var claim = LockClaim()
+    /// Writes that were begun and have not ended, by what they do.
+    var writesUnderWay: Set<String> = []
+    /// The server's own timeline history, read once a timeline.
+    var ownHistory: OwnHistory?
+
+    /// The switches that led to a timeline, as PostgreSQL's history file tells them.
+    struct OwnHistory {
+        var timeline: Timeline
+        var switches: [(timeline: Timeline, end: LSN, reason: String)]
+    }
 
     /// The store's last view, however old.
     var view: ClusterView? {
         switch store {
         case .unknown: nil
         case .connected(let view, _): view
-        case .unreachable(_, let last): last
+        case .unreachable(_, let last), .regressed(let last, _): last
         }
     }
 

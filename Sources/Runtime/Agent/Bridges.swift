@@ -15,8 +15,7 @@ extension StoreObservation {
         case .unknown: self = .unknown
         case .connected(let view, let confirmed): self = .connected(view, confirmed: confirmed)
         case .unreachable(let since, let last, _): self = .unreachable(since: since, last: last)
-        // A store that went back in time is no store: nothing is decided on it until a person has looked.
-        case .regressed(let last, _): self = .unreachable(since: .init(nanoseconds: 0), last: last)
+        case .regressed(let last, let reason): self = .regressed(last: last, why: reason)
         }
     }
 }
@@ -55,6 +54,9 @@ extension Credential {
 extension AgentConfiguration {
     var runtimeDirectory: String { pgadopt.runtimeDirectory ?? "/run/pgadopt/\(scope)" }
     var stateDirectory: String { pgadopt.stateDirectory ?? "/var/lib/pgadopt/\(scope)" }
+
+    /// As members and tools find the API; the last part of the path is Patroni's.
+    var apiURL: String { "\(restapi.usesTLS ? "https" : "http")://\(restapi.connectAddress)/patroni" }
 
     /// Default: beside the agent's own program.
     var guardPath: String {

@@ -16,25 +16,24 @@ struct FailsafeState {
     /// As leader: members of lists that were sent to the store and not confirmed. One of them may be in force, and
     /// whoever is in it takes part in a race unless it is asked.
     var sent: [String: String] = [:]
+    /// As leader: the list that was last left for writing.
+    var posted: [String: String] = [:]
     /// As member: the leader we accepted, and until when.
     var accepted: (leader: String, until: BootInstant)?
+
+    /// Another leader may rely on our staying out of a race.
+    func hasPromised(at now: BootInstant, me: String) -> Bool {
+        accepted.map { $0.until > now && $0.leader != me } ?? false
+    }
 }
 
 extension Agent {
-    /// The lease as the core and the guard may rely on it: until its deadline nobody else can lead.
-    var effectiveLease: LeaseObservation {
-        guard case .held(let id, let deadline) = state.lease, let until = state.failsafe.leadUntil, until > deadline
-        else { return state.lease }
-        return .held(id: id, deadline: until)
-    }
-
-    /// The store as the core may see it: a leader that we accepted stands in for a key that ran out.
-    var effectiveStore: StoreObservation {
-        guard case .connected(var view, let confirmed) = state.store, view.leader == nil,
-            let accepted = state.failsafe.accepted, accepted.until > clock.now, accepted.leader != me
-        else { return state.store }
-        view.leader = LeaderKey(name: accepted.leader, lease: 0)
-        return .connected(view, confirmed: confirmed)
+    /// Until then nobody else can lead: by our lease, or because every member has promised it. Nil without either.
+    var leadDeadline: BootInstant? {
+        var moments: [BootInstant] = []
+        if case .held(_, let deadline) = state.lease { moments.append(deadline) }
+        if state.memory.leads, let until = state.failsafe.leadUntil { moments.append(until) }
+        return moments.max()
     }
 
     /// Starts a round of questions when we lead and the store does not answer.
@@ -46,7 +45,7 @@ extension Agent {
         let others = members.merging(state.failsafe.sent) { $1 }.filter { $0.key != me }
         let sent = clock.now
         let body = failsafeBody()
-        let client = parts.peers.client
+        let client = peers.client
         Task {
             let refusals = await Self.ask(others, body: body, client: client)
             await self.failsafeAnswered(sent: sent, refusals: refusals)
@@ -54,7 +53,10 @@ extension Agent {
     }
 
     private var storeIsSilent: Bool {
-        if case .unreachable = state.store { return true }
+        switch state.store {
+        case .unreachable, .regressed: return true
+        case .unknown, .connected: break
+        }
         guard case .held(_, let deadline) = state.lease else { return false }
         // A keepalive is overdue: half of the lease is gone.
         return deadline - clock.now < dynamic.ttl / 2
@@ -64,7 +66,7 @@ extension Agent {
         let body: JSON = [
             "name": .string(me),
             "conn_url": .string("postgres://\(configuration.postgresql.connectAddress)/postgres"),
-            "api_url": .string("http://\(configuration.restapi.connectAddress)/patroni"),
+            "api_url": .string(configuration.apiURL),
             "slots": [:],
         ]
         return body.text
@@ -126,6 +128,7 @@ extension Agent {
         if let view = state.view, let known = view.leader?.name, known != leader, case .connected = state.store {
             return .text("\(known) leads", status: 500)
         }
+        if let objection = state.claim.objectionToPromise { return .text(objection, status: 500) }
         let promise = FailsafePromise(leader: leader, until: clock.now + dynamic.ttl)
         do {
             // On disk before the answer: an agent that restarts must keep the promise of the one before it.

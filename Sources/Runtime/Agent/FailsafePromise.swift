@@ -27,14 +27,7 @@ struct FailsafePromise: Equatable, Sendable {
 
     /// On disk when this returns.
     func write(to path: String, bootID: String = Self.bootID) throws(KernelError) {
-        let bytes = Array("\(bootID)\n\(until.nanoseconds)\n\(leader)\n".utf8)
-        let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw KernelError("writing \(temporary)", errno: errno) }
-        let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        let isSafe = written == bytes.count && fsync(descriptor) == 0
-        close(descriptor)
-        guard isSafe, rename(temporary, path) == 0 else { throw KernelError("writing \(path)", errno: errno) }
+        try writeWhole(Array("\(bootID)\n\(until.nanoseconds)\n\(leader)\n".utf8), to: path)
     }
 
     static var bootID: String {

@@ -14,25 +14,37 @@ extension Agent {
             // The core never asks for two; if it did, the first goes on.
             return log.error("'\(operation)' was asked for while another operation runs; it is not begun")
         }
-        log.notice("begin: \(describe(operation))")
+        log.notice("begin: \(operation.text)")
         state.operation = .running(operation, since: clock.now)
+        forgetRequest(for: operation)
         running = Task {
             let result: OperationResult
             do {
                 try await self.carryOut(operation)
                 result = .done
             } catch {
-                result = .failed("\(error)")
+                result = .failed(sentence(for: error))
             }
             self.finished(operation, result)
         }
     }
 
+    /// What was asked for has begun.
+    private func forgetRequest(for operation: Operation) {
+        switch operation {
+        case .restart(.asked): state.restartNow = nil
+        case .restart(.scheduled): state.scheduledRestart = nil
+        case .reinitialise: state.reinitialise = nil
+        case .start, .stop, .promote, .demote, .rewind, .clone, .bootstrap: break
+        }
+    }
+
     private func finished(_ operation: Operation, _ result: OperationResult) {
         switch result {
-        case .done: log.notice("done: \(describe(operation))")
-        case .failed(let reason): log.error("failed: \(describe(operation)): \(reason)")
+        case .done: log.notice("done: \(operation.text)")
+        case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
+        if case .restart = operation { restartEnded(result == .done ? .done : .failed) }
         state.operation = .finished(operation, result)
         running = nil
         bell.ring()
@@ -51,16 +63,36 @@ extension Agent {
         case .demote(let mode): try await demote(mode)
         case .rewind(let upstream): try await rewind(from: upstream)
         case .clone(let upstream): try await clone(from: upstream)
+        case .reinitialise(let upstream):
+            if case .stopped = state.server.process {} else { try await stop(.immediate) }
+            try await clone(from: upstream)
+        case .restart(let cause): try await restart(cause)
+        case .bootstrap: throw NotCarriedOut(what: operation.text)
         }
     }
 
     func armGuardForLease() async {
-        if case .held(_, let deadline) = effectiveLease { await perform(.armGuard(deadline)) }
+        if let deadline = leadDeadline { await perform(.armGuard(deadline)) }
     }
 
     private func stop(_ mode: StopMode) async throws {
         try await parts.server.stop(mode, by: clock.now + stopLimit(mode))
         await disarmGuard()
+    }
+
+    /// An operation that this agent does not know how to do.
+    private struct NotCarriedOut: Error, CustomStringConvertible {
+        var what: String
+        var description: String { "\(what): this agent cannot do it" }
+    }
+
+    private func restart(_ cause: RestartCause) async throws {
+        let mode: StartMode
+        if case .running(let server) = state.server.process, !server.isInRecovery { mode = .primary } else { mode = .standby(nil) }
+        try await stop(.fast)
+        try await parts.server.start(mode, by: clock.now + (cause.timeout ?? dynamic.primaryStartTimeout)) {
+            if mode == .primary { await self.armGuardForLease() }
+        }
     }
 
     /// For work whose length nobody can promise: checkpoints, pg_rewind.
@@ -77,17 +109,32 @@ extension Agent {
     private func rewind(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
-        let outcome = try await server.rewind(from: upstream, by: clock.now + Self.longWork)
-        log.notice("pg_rewind: \(outcome)")
+        switch try await server.rewind(from: upstream, by: clock.now + Self.longWork) {
+        case .notNeeded: log.notice("pg_rewind: the log did not leave that of \(upstream.name); nothing was changed")
+        case .rewound(from: nil): log.notice("pg_rewind: the data directory follows \(upstream.name) again")
+        case .rewound(from: .some(let lsn)):
+            log.notice("pg_rewind: rewound to \(lsn), where the log left that of \(upstream.name)")
+        }
     }
 
     private func clone(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
+        let (steps, told) = AsyncStream.makeStream(of: BackupProgress.self, bufferingPolicy: .bufferingNewest(1))
         let log = log
-        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { progress in
-            log.info("base backup from \(upstream.name): \(progress)")
+        let telling = Task {
+            var last = -1
+            // pg_basebackup tells about once a second; a line for each tenth is enough for a log.
+            for await step in steps where step.percent / 10 > last {
+                last = step.percent / 10
+                log.info("base backup from \(upstream.name): \(step.sentence)")
+            }
         }
+        defer {
+            told.finish()
+            telling.cancel()
+        }
+        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { told.yield($0) }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 
@@ -96,10 +143,10 @@ extension Agent {
         if case .held(_, let deadline) = state.lease { await perform(.armGuard(deadline)) }
         try await parts.server.promote(by: clock.now + dynamic.primaryStartTimeout)
         state.checkpointAfterPromotePending = true
-        state.historyPending = true
         bell.ring()
         state.server = await parts.server.observe()
-        await keepHistory()
+        // At once: whoever takes over from us must be able to tell the timelines apart.
+        await postHistory()
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
@@ -117,7 +164,7 @@ extension Agent {
         switch mode {
         case .immediate:
             try await stop(.immediate)
-        case .offline:
+        case .offline, .standbyCluster:
             try await stop(.fast)
         case .switchover(let candidate):
             log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
@@ -127,41 +174,18 @@ extension Agent {
         }
     }
 
-    private func describe(_ operation: Operation) -> String {
-        switch operation {
-        case .start(.primary): "start as primary"
-        case .start(.standby(let upstream)): "start as standby of \(upstream?.name ?? "nobody")"
-        case .stop(let mode): "\(mode.rawValue) stop"
-        case .promote: "promotion"
-        case .demote(.immediate): "immediate demotion"
-        case .demote(.offline): "demotion while the store is out of reach"
-        case .demote(.switchover(let candidate)): "switchover to \(candidate ?? "the most advanced member")"
-        case .rewind(let upstream): "pg_rewind from \(upstream.name)"
-        case .clone(let upstream): "base backup from \(upstream.name)"
-        }
-    }
-
-    /// The leader's `history` key reaches up to its timeline; written anew when it does not.
-    func keepHistory() async {
-        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline,
-            timeline.rawValue > 1, state.view?.history.last?.timeline.rawValue != timeline.rawValue - 1
+    /// The leader's `history` key tells how the server came to its timeline; written anew when it does not. Known by
+    /// the server's own file and not by having promoted, so that it holds for an agent that was restarted as well.
+    func postHistory() async {
+        guard case .running(let server) = state.server.process, !server.isInRecovery, let timeline = server.timeline
         else { return }
-        await attempt("writing the history of timelines") { try await self.writeHistory() }
-    }
-
-    /// The server's own timeline history, with names and times kept from the store where they match.
-    func writeHistory() async throws {
-        let switches = try await parts.server.ownHistory()
-        let known = state.view?.history ?? []
-        let entries = switches.enumerated().map { index, point in
-            let old = known.first { $0.timeline == point.timeline && $0.lsn == point.end }
-            let isLast = index == switches.count - 1
-            return HistoryEntry(
-                timeline: point.timeline, lsn: point.end, reason: point.reason,
-                timestamp: old?.timestamp ?? (isLast ? WallClock.isoNow() : nil),
-                newLeader: old?.newLeader ?? (isLast ? me : nil))
+        if state.ownHistory?.timeline != timeline {
+            guard let switches = try? await parts.server.ownHistory() else { return }
+            state.ownHistory = .init(timeline: timeline, switches: switches)
         }
-        if case .done = try await parts.store.writeHistory(entries) { state.historyPending = false }
+        let known = state.view?.history ?? []
+        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow())
+        if let entries { await parts.reports.post(.history(entries)) }
     }
 
     // MARK: Leaving
@@ -171,6 +195,7 @@ extension Agent {
         switch ending {
         case .leave:
             log.notice("the agent leaves; PostgreSQL and its guard stay for the next agent")
+            await parts.watchdog.close()
         case .shutdown:
             log.notice("the host goes down: stopping PostgreSQL in order")
             running?.cancel()

@@ -21,6 +21,14 @@ struct PeerPolling: Sendable {
         }
     }
 
+    /// All reports of one round, in no order.
+    func reports(of members: [Member]) async -> [PeerReport] {
+        await withTaskGroup(of: PeerReport.self) { group in
+            for member in members { group.addTask { await report(of: member) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
     private func report(of member: Member) async -> PeerReport {
         guard let url = member.apiURL,
             let answer = try? await client.request("GET", url, deadline: deadline),
@@ -42,7 +50,8 @@ struct PeerPolling: Sendable {
         return PeerReport.Answer(
             isPrimary: isPrimary, lsn: LSN(rawValue: UInt64(furthest)),
             timeline: status["timeline"]?.int.flatMap { UInt32(exactly: $0) }.map { Timeline($0) },
-            mayLead: mayLead && status["watchdog_failed"] != .bool(true), failoverPriority: priority)
+            mayLead: mayLead, failoverPriority: priority,
+            isWatchdogFailed: status["watchdog_failed"] == .bool(true), isReplayPaused: log["paused"] == .bool(true))
     }
 }
 

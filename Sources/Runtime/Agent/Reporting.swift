@@ -10,21 +10,26 @@ import Timekeeping
 
 /// What the agent says of itself: the member key, `status`, and the API's snapshot.
 extension Agent {
-    /// Tells the store and the API what the last cycle saw.
+    /// Tells the store and the API what the last cycle saw. Nothing here waits for the store.
     func report(publish: @Sendable (APISnapshot) -> Void) async {
-        let details = await parts.server.details(by: clock.now + .seconds(2))
+        let details = await currentDetails()
+        state.details = details
         publish(snapshot(details))
         guard case .connected = state.store else { return }
-        await touchMember()
+        if case .held(let id, _) = state.lease { await parts.reports.post(.member(member(), lease: id)) }
         if state.holdsLock(as: me), case .running(let server) = state.server.process, !server.isInRecovery {
             await publishStatus(server, details)
-            if state.historyPending {
-                await attempt("writing the history of timelines") { try await self.writeHistory() }
-            }
-            await keepHistory()
+            await postHistory()
         }
     }
 
+    /// A server that does not answer the short question is not asked the long one.
+    private func currentDetails() async -> ServerDetails {
+        guard case .running = state.server.process else { return ServerDetails() }
+        return await parts.server.details(by: clock.now + .seconds(1))
+    }
+
+    /// Writes the member key and waits for it; for an agent that leaves.
     func touchMember() async {
         guard case .held(let id, _) = state.lease else { return }
         let member = member()
@@ -35,16 +40,20 @@ extension Agent {
         var slots = details.slots
         slots[slotName(forMember: me)] = server.lsn
         let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: state.view?.status.retainSlots ?? [])
-        await attempt("writing status") { _ = try await self.parts.store.writeStatus(status) }
+        await parts.reports.post(.status(status))
         guard dynamic.failsafeMode else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
         let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
         if failsafe != state.view?.failsafe {
             state.failsafe.sent.merge(failsafe) { $1 }
-            await attempt("writing failsafe") {
-                if case .done = try await self.parts.store.writeFailsafe(failsafe) { self.state.failsafe.sent = [:] }
-            }
+            state.failsafe.posted = failsafe
+            await parts.reports.post(.failsafe(failsafe))
         }
+    }
+
+    /// The store has a report of ours. When it has the newest list of failsafe members, none of the earlier ones counts.
+    func reportDone(_ report: Report) {
+        if case .failsafe(state.failsafe.posted) = report { state.failsafe.sent = [:] }
     }
 
     /// Our member key.
@@ -52,10 +61,13 @@ extension Agent {
         let postgres = configuration.postgresql
         var member = Member(
             name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
-            apiURL: "http://\(configuration.restapi.connectAddress)/patroni", state: memberState, role: memberRole,
+            apiURL: configuration.apiURL, state: memberState, role: memberRole,
             version: AgentVersion.patroni)
-        member.tags = configuration.tags
+        member.tags = configuration.memberTags.published
         member.pause = dynamic.pause
+        member.scheduledRestart = state.scheduledRestart.map(Cluster.RestartRequest.init)
+        member.pendingRestart = !state.pendingRestarts.isEmpty
+        member.pendingRestartReason = pendingRestartReason
         if memberRole == .primary, state.checkpointAfterPromotePending { member.checkpointAfterPromote = false }
         if case .running(let server) = state.server.process {
             member.xlogLocation = server.lsn
@@ -69,12 +81,21 @@ extension Agent {
         return member
     }
 
+    /// Patroni's form: parameter to its present and its wanted value.
+    private var pendingRestartReason: JSONObject {
+        state.pendingRestarts.reduce(into: JSONObject()) { reasons, setting in
+            reasons[setting.name] = ["old_value": .string(setting.oldValue), "new_value": .string(setting.newValue)]
+        }
+    }
+
     private var memberState: MemberState {
         if case .running(let operation, _) = state.operation {
             switch operation {
             case .start: return .starting
             case .stop, .demote: return .stopping
-            case .clone: return .creatingReplica
+            case .clone, .reinitialise: return .creatingReplica
+            case .restart: return .restarting
+            case .bootstrap: return .initializing
             case .promote, .rewind: break
             }
         }
@@ -87,7 +108,7 @@ extension Agent {
         }
     }
 
-    private var memberRole: MemberRole {
+    var memberRole: MemberRole {
         switch state.server.process {
         case .running(let server): return server.isInRecovery ? .replica : .primary
         default:
@@ -102,7 +123,7 @@ extension Agent {
     private func snapshot(_ details: ServerDetails) -> APISnapshot {
         var snapshot = APISnapshot(
             scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
-        if state.memory.leads, case .held(_, let deadline) = effectiveLease { snapshot.leaderUntil = deadline }
+        if state.memory.leads { snapshot.leaderUntil = leadDeadline }
         snapshot.isFailsafeActive = state.failsafe.leadUntil.map { $0 > clock.now && !state.holdsLock(as: me) } ?? false
         if case .running(let server) = state.server.process {
             snapshot.isRunningPrimary = !server.isInRecovery
@@ -120,7 +141,12 @@ extension Agent {
             snapshot.replication = details.replication
         }
         if case .present(let directory) = state.server.storage { snapshot.systemIdentifier = directory.systemIdentifier }
-        snapshot.tags = configuration.tags
+        snapshot.tags = configuration.memberTags.published
+        snapshot.pendingRestartReason = pendingRestartReason
+        snapshot.scheduledRestart = state.scheduledRestart
+        if configuration.watchdog.mode == .required { snapshot.isWatchdogFailed = !state.watchdog.isUsable }
+        snapshot.isFailsafeEnabled = dynamic.failsafeMode
+        if case .running = state.server.process { snapshot.isServerStatusKnown = details.version != nil }
         snapshot.cluster = state.view
         if case .connected(_, let confirmed) = state.store {
             snapshot.clusterConfirmed = confirmed

@@ -7,9 +7,17 @@ struct ServiceManager: Sendable {
     /// - Parameter path: the value of NOTIFY_SOCKET; nil when nobody listens. A leading `@` is an abstract name.
     init(path: String?) { self.path = path }
 
+    /// Said again with each new status: readiness that is known already changes nothing.
     func ready(_ status: String) { send("READY=1\nSTATUS=\(line(status))") }
-    func status(_ status: String) { send("STATUS=\(line(status))") }
+    /// The configuration is being read again; `ready` ends it.
+    func reloading() { send("RELOADING=1\nMONOTONIC_USEC=\(Self.monotonicMicroseconds)") }
     func stopping() { send("STOPPING=1") }
+
+    private static var monotonicMicroseconds: Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+    }
 
     private func line(_ text: String) -> String { text.replacing("\n", with: " ") }
 

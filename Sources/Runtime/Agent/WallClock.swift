@@ -9,6 +9,18 @@ enum WallClock {
         return Int64(now.tv_sec)
     }
 
+    static func now() -> timespec {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now
+    }
+
+    /// Microseconds since 1970.
+    static func microseconds() -> Int64 {
+        let now = now()
+        return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+    }
+
     /// Now in UTC with microseconds, `2026-11-22T10:20:30.123456+00:00`.
     static func isoNow() -> String {
         var now = timespec()

@@ -7,6 +7,7 @@ extension ClusterView {
     public static func decode(_ keys: [String: StoredValue], revision: Int64) -> ClusterView {
         var view = ClusterView(revision: revision)
         view.initialize = keys["initialize"].map(\.text)
+        view.initializeRevision = keys["initialize"]?.modRevision ?? 0
         view.leader = keys["leader"].map {
             LeaderKey(name: $0.text, lease: $0.lease, createRevision: $0.createRevision, modRevision: $0.modRevision)
         }

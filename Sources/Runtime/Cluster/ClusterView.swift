@@ -9,6 +9,8 @@ public struct ClusterView: Hashable, Sendable {
     public var revision: Int64
     /// `initialize`: the system identifier in decimal; empty while a bootstrap runs; nil: no such key.
     public var initialize: String?
+    /// etcd's revision at which `initialize` was last written, 0 when it is missing or not known.
+    public var initializeRevision: Int64
     public var leader: LeaderKey?
     public var members: [Member]
     public var config: ConfigKey?
@@ -22,10 +24,11 @@ public struct ClusterView: Hashable, Sendable {
     public init(
         revision: Int64 = 0, initialize: String? = nil, leader: LeaderKey? = nil, members: [Member] = [],
         config: ConfigKey? = nil, failover: FailoverKey? = nil, sync: SyncKey? = nil, status: StatusKey = .init(),
-        history: [HistoryEntry] = [], failsafe: [String: String]? = nil
+        history: [HistoryEntry] = [], failsafe: [String: String]? = nil, initializeRevision: Int64 = 0
     ) {
         self.revision = revision
         self.initialize = initialize
+        self.initializeRevision = initializeRevision
         self.leader = leader
         self.members = members
         self.config = config

@@ -13,11 +13,8 @@ extension AgentConfiguration {
         writer.put("restapi", try restSection(), comment: "Health checks, patronictl and other members come here.")
         writer.put("etcd3", try etcdSection(), comment: "The store that decides who leads.")
         writer.put("postgresql", try postgresSection(), comment: "The server on this host.")
-        if !bootstrap.dcs.isEmpty {
-            var section = SectionWriter()
-            section.fields.append(YAMLField("dcs", YAMLValue(.object(bootstrap.dcs))))
-            writer.put("bootstrap", section, comment: "Read once, for a new cluster.")
-        }
+        writer.put("ctl", try controlSection(), comment: "How this member speaks to the API of others.")
+        writer.put("bootstrap", bootstrapSection, comment: "Read once, for a new cluster.")
         if !tags.isEmpty {
             let value = YAMLValue(.object(tags))
             writer.fields.append(YAMLField("tags", value, comment: "Published to the other members."))
@@ -44,8 +41,50 @@ extension AgentConfiguration {
         section.put("cafile", restapi.caFile)
         if restapi.verifyClient != .none { section.put("verify_client", restapi.verifyClient.rawValue) }
         if let login = restapi.authentication {
-            section.put("authentication", try login.section("restapi.authentication.password"))
+            section.put("authentication", try login.section("restapi.authentication"))
         }
+        try section.put(secret: restapi.keyFilePassword, "keyfile_password", in: "restapi")
+        section.put("ciphers", restapi.ciphers)
+        if !restapi.allowlist.isEmpty { section.put("allowlist", restapi.allowlist) }
+        if restapi.allowlistIncludeMembers { section.put("allowlist_include_members", true) }
+        section.put("http_extra_headers", headers(restapi.extraHeaders))
+        section.put("https_extra_headers", headers(restapi.tlsExtraHeaders))
+        section.put("request_queue_size", restapi.requestQueueSize.map { String($0) })
+        if restapi.serverTokens != .original { section.put("server_tokens", restapi.serverTokens.rawValue) }
+        return section
+    }
+
+    private func headers(_ headers: [RestAPI.Header]) -> SectionWriter {
+        var section = SectionWriter()
+        for header in headers { section.put(header.name, header.value) }
+        return section
+    }
+
+    private func controlSection() throws(ConfigurationError) -> SectionWriter {
+        var section = SectionWriter()
+        if let login = ctl.authentication { section.put("authentication", try login.section("ctl.authentication")) }
+        if ctl.insecure { section.put("insecure", true) }
+        section.put("cacert", ctl.caFile)
+        section.put("certfile", ctl.certificateFile)
+        section.put("keyfile", ctl.keyFile)
+        try section.put(secret: ctl.keyFilePassword, "keyfile_password", in: "ctl")
+        return section
+    }
+
+    private var bootstrapSection: SectionWriter {
+        var section = SectionWriter()
+        if !bootstrap.dcs.isEmpty {
+            section.fields.append(YAMLField("dcs", YAMLValue(.object(bootstrap.dcs))))
+        } else if bootstrap.isPresent {
+            section.fields.append(YAMLField("dcs", .map([])))
+        }
+        if case .custom(let name, let script) = bootstrap.method {
+            section.put("method", name)
+            section.put(name, SectionWriter(script))
+        }
+        section.put("initdb", bootstrap.initdbOptions)
+        if !bootstrap.pgHBA.isEmpty { section.put("pg_hba", bootstrap.pgHBA) }
+        section.put("post_bootstrap", bootstrap.postBootstrap)
         return section
     }
 
@@ -56,7 +95,7 @@ extension AgentConfiguration {
         section.put("cacert", etcd.caFile)
         section.put("cert", etcd.certificateFile)
         section.put("key", etcd.keyFile)
-        if let login = etcd.login { section.fields += try login.section("etcd3.password").fields }
+        if let login = etcd.login { section.fields += try login.section("etcd3").fields }
         return section
     }
 
@@ -64,25 +103,19 @@ extension AgentConfiguration {
         var section = SectionWriter()
         section.put("listen", postgresql.listen.description)
         section.put("connect_address", postgresql.connectAddress.description)
+        section.put("proxy_address", postgresql.proxyAddress?.description)
         section.put("data_dir", postgresql.dataDirectory)
         section.put("config_dir", postgresql.configDirectory)
-        section.put("bin_dir", postgresql.binDirectory)
         section.put("pgpass", postgresql.pgpass)
-        section.put("database", postgresql.database)
         var users = SectionWriter()
         for (role, login) in [
             ("superuser", postgresql.superuser), ("replication", postgresql.replication), ("rewind", postgresql.rewind),
         ] {
             guard let login else { continue }
-            users.put(role, try login.section("postgresql.authentication.\(role).password"))
+            users.put(role, try login.section("postgresql.authentication.\(role)"))
         }
         section.put("authentication", users)
-        section.put("use_unix_socket", postgresql.useUnixSocket)
-        section.put("use_pg_rewind", postgresql.usePgRewind)
-        section.put("pg_ctl_timeout", postgresql.pgCtlTimeout)
-        var parameters = SectionWriter()
-        for (name, value) in postgresql.parameters.sorted(by: { $0.key < $1.key }) { parameters.put(name, value) }
-        section.put("parameters", parameters)
+        section.fields += SectionWriter(postgresql.options).fields
         return section
     }
 
@@ -91,6 +124,7 @@ extension AgentConfiguration {
         let standard = Watchdog()
         if watchdog.mode != standard.mode { section.put("mode", watchdog.mode.rawValue) }
         if watchdog.device != standard.device { section.put("device", watchdog.device) }
+        if watchdog.safetyMargin == nil { section.put("safety_margin", "-1") }
         if watchdog.safetyMargin != standard.safetyMargin { section.put("safety_margin", watchdog.safetyMargin) }
         return section
     }
@@ -99,6 +133,29 @@ extension AgentConfiguration {
         var section = SectionWriter()
         if log.level != .info { section.put("level", log.level.rawValue) }
         if log.form != .plain { section.put("type", log.form.rawValue) }
+        if log.jsonFields != log.format.fields {
+            section.fields.append(YAMLField("format", .list(log.jsonFields.map { field in
+                field.name == field.field.rawValue
+                    ? .string(field.name) : .map([YAMLField(field.field.rawValue, .string(field.name))])
+            })))
+        } else if log.format != .standard {
+            section.put("format", log.format.text)
+        }
+        section.put("dateformat", log.dateFormat)
+        if !log.staticFields.isEmpty {
+            section.fields.append(YAMLField("static_fields", YAMLValue(.object(log.staticFields))))
+        }
+        if let file = log.file {
+            section.put("dir", file.directory)
+            section.put("mode", file.mode.map { String($0) })
+            let standard = Log.File(directory: "")
+            if file.count != standard.count { section.put("file_num", String(file.count)) }
+            if file.size != standard.size { section.put("file_size", String(file.size)) }
+        }
+        var loggers = SectionWriter()
+        for (name, level) in log.loggers.sorted(by: { $0.key < $1.key }) { loggers.put(name, level.rawValue) }
+        section.put("loggers", loggers)
+        if log.deduplicatesHeartbeats { section.put("deduplicate_heartbeat_logs", true) }
         return section
     }
 
@@ -114,52 +171,5 @@ extension AgentConfiguration {
         section.put("legacy_unit", pgadopt.legacyUnit)
         if !pgadopt.postmasterOptions.isEmpty { section.put("postmaster_options", pgadopt.postmasterOptions) }
         return section
-    }
-}
-
-extension Login {
-    fileprivate func section(_ key: String) throws(ConfigurationError) -> SectionWriter {
-        var section = SectionWriter()
-        section.put("username", username)
-        switch password {
-        case .inline: throw ConfigurationError(.secretInside(key: key))
-        case .file(let path): section.put("password_file", path)
-        case nil: break
-        }
-        return section
-    }
-}
-
-/// Fields in the order they were put; absent values and empty sections leave no trace.
-private struct SectionWriter {
-    var fields: [YAMLField] = []
-
-    mutating func put(_ key: String, _ value: String?) {
-        if let value { fields.append(YAMLField(key, .string(value))) }
-    }
-
-    mutating func put(_ key: String, _ value: Bool?) {
-        if let value { fields.append(YAMLField(key, .bool(value))) }
-    }
-
-    mutating func put(_ key: String, _ value: Duration?) {
-        if let value { fields.append(YAMLField(key, value.settingValue)) }
-    }
-
-    mutating func put(_ key: String, _ values: [String]) {
-        fields.append(YAMLField(key, .list(values.map { .string($0) })))
-    }
-
-    mutating func put(_ key: String, _ section: SectionWriter, comment: String? = nil) {
-        if !section.fields.isEmpty { fields.append(YAMLField(key, .map(section.fields), comment: comment)) }
-    }
-}
-
-extension Duration {
-    /// Whole seconds as a number, as Patroni writes them; anything finer in microseconds.
-    fileprivate var settingValue: YAMLValue {
-        let (seconds, attoseconds) = components
-        if attoseconds == 0 { return .int(Int(seconds)) }
-        return .string("\(seconds * 1_000_000 + attoseconds / 1_000_000_000_000)us")
     }
 }

@@ -1,46 +1,69 @@
-import PostgresModel
 import YAML
 
-/// The keys of the agent's configuration: Patroni's (compatibility sheet d.2) and our own section. Keys that only
-/// Patroni applies are listed with the reason, so that whoever brings a Patroni file reads what will differ.
+/// The keys of the agent's configuration: Patroni's (compatibility sheet d.2) and our own section. Keys without an
+/// effect are listed with the reason, so that whoever brings a Patroni file reads what will differ.
 public enum AgentSchema {
-    public static let file = Schema("the configuration", unknown: .warning, refused: otherStores, [
-        KeySpec("scope", name, required: true, "The cluster's name, the same for all members"),
-        KeySpec("name", name, required: true, "This member's name, unique in the cluster"),
-        KeySpec("namespace", .text, default: "service", "Keys lie below /NAMESPACE/SCOPE/"),
-        KeySpec("restapi", .section(restapi), required: true, "The REST API"),
-        KeySpec("etcd3", .section(etcd3), required: true, "The store: etcd with its v3 API"),
-        KeySpec("postgresql", .section(postgresql), required: true, "The local PostgreSQL server"),
-        KeySpec("bootstrap", .section(bootstrap), "What a new cluster begins with"),
-        KeySpec("tags", .map(key: .text, value: .any), "Tags of this member"),
-        KeySpec("watchdog", .section(watchdog), "The kernel's watchdog device"),
-        KeySpec("log", .section(log), "Logging"),
-        KeySpec("pgadopt", .section(own), "What Patroni has no word for"),
-        // The agent does not read it, and need not: patronictl does.
-        KeySpec("ctl", .any, "Settings of patronictl"),
-        notApplied("citus", "pgadopt does not manage Citus"),
-        notApplied("thread_pool_size", "the agent has no thread pool"),
-        notApplied("thread_stack_size", "the agent has no thread pool"),
-    ])
+    public static let file = file(methods: [], bootstrapMethod: nil)
 
-    public static let restapi = Schema("restapi", unknown: .warning, [
+    /// With the sections of custom methods, whose names the file chooses.
+    static func file(methods: [String], bootstrapMethod: String?) -> Schema {
+        Schema("the configuration", unknown: .warning, refused: refusedSections, [
+            KeySpec("scope", name, required: true, "The cluster's name, the same for all members"),
+            KeySpec("name", name, required: true, "This member's name, unique in the cluster"),
+            KeySpec("namespace", .text, default: "service", "Keys lie below /NAMESPACE/SCOPE/"),
+            KeySpec("restapi", .section(restapi), required: true, "The REST API"),
+            KeySpec("ctl", .section(ctl), "How this member, and patronictl, speak to the API of others"),
+            KeySpec("etcd3", .section(etcd3), required: true, "The store: etcd with its v3 API"),
+            KeySpec("postgresql", .section(postgresql(methods: methods)), required: true, "The local PostgreSQL server"),
+            KeySpec("bootstrap", .section(bootstrap(method: bootstrapMethod)), "What a new cluster begins with"),
+            KeySpec("tags", .map(key: .text, value: .any), "Tags of this member"),
+            KeySpec("watchdog", .section(watchdog), "The kernel's watchdog device"),
+            KeySpec("log", .section(log), "Logging"),
+            KeySpec("pgadopt", .section(own), "What Patroni has no word for"),
+            notApplied("thread_pool_size", "the agent has no thread pool"),
+            notApplied("thread_stack_size", "the agent has no thread pool"),
+        ])
+    }
+
+    static let restapi = Schema("restapi", unknown: .warning, [
         KeySpec("listen", listen(defaultPort: nil), required: true, "Where to listen, such as 0.0.0.0:8008"),
         KeySpec("connect_address", hostPort(defaultPort: nil), required: true, "Where others reach it"),
         KeySpec("authentication", .section(login("restapi.authentication")),
             "Asked for by requests that change something"),
         KeySpec("certfile", .text, "Certificate; given: the API speaks TLS"),
         KeySpec("keyfile", .text, "Its private key"),
+        KeySpec("keyfile_password", .text, "The password of an encrypted key"),
         KeySpec("cafile", .text, "Authority of client certificates"),
+        KeySpec("ciphers", .text, "OpenSSL's cipher list for TLS 1.2"),
         KeySpec("verify_client", .oneOf(AgentConfiguration.RestAPI.ClientVerification.allCases.map(\.rawValue)),
             default: "none", "Which requests need a client certificate"),
-    ] + ["keyfile_password", "ciphers", "allowlist", "allowlist_include_members", "http_extra_headers",
-         "https_extra_headers", "request_queue_size", "thread_pool_size", "server_tokens"].map { notApplied($0) })
+        KeySpec("allowlist", commaList, "Names, addresses and networks that may change something"),
+        KeySpec("allowlist_include_members", .bool, default: "false", "The cluster's members may too"),
+        KeySpec("http_extra_headers", headers, "Headers of every answer"),
+        KeySpec("https_extra_headers", headers, "Headers of every answer over TLS"),
+        KeySpec("request_queue_size", .integer(0...4096), "Connections the kernel keeps waiting"),
+        KeySpec("server_tokens", tokens, default: "Original", "What the Server header says"),
+        notApplied("thread_pool_size", "the agent answers without threads of its own for each request"),
+    ])
 
-    public static let etcd3 = Schema("etcd3", unknown: .warning, [
+    static let ctl = Schema("ctl", unknown: .warning, [
+        KeySpec("authentication", .section(login("ctl.authentication")), default: "restapi.authentication",
+            "Shown to the API of others"),
+        KeySpec("insecure", .bool, default: "false", "Certificates are not verified"),
+        KeySpec("cacert", .text, default: "restapi.cafile", "The authority that signed the others' certificates"),
+        KeySpec("certfile", .text, "Client certificate"),
+        KeySpec("keyfile", .text, "Its private key"),
+        KeySpec("keyfile_password", .text, "The password of an encrypted key"),
+    ])
+
+    static let etcd3 = Schema("etcd3", unknown: .warning, refused: [
+        "srv": "is not looked up; allowed: the endpoints themselves in 'hosts', as 'dig SRV' shows them",
+    ], [
         KeySpec("hosts", .either(.list(of: hostPort(defaultPort: 2379), minimum: 1), hostPortList),
             "Endpoints, as a list or with commas"),
         KeySpec("host", hostPort(defaultPort: 2379), "One endpoint"),
         KeySpec("url", url, "One endpoint with its scheme"),
+        KeySpec("proxy", url, "One endpoint with its scheme: a gateway in front of etcd"),
         KeySpec("port", .port, default: "2379", "Port of an endpoint that names none"),
         KeySpec("protocol", .oneOf(["http", "https"]), default: "http", "https: TLS"),
         KeySpec("cacert", .text, "The authority that signed etcd's certificates"),
@@ -49,53 +72,54 @@ public enum AgentSchema {
         KeySpec("username", .text, "etcd's user"),
         KeySpec("password", .text, "Its password; better 'password_file'"),
         KeySpec("password_file", .text, "File whose first line is the password"),
-    ] + ["srv", "srv_suffix", "proxy", "use_proxies"].map { notApplied($0) })
-
-    public static let postgresql = Schema("postgresql", unknown: .warning, [
-        KeySpec("listen", listen(defaultPort: 5432), required: true, "Where to listen: addr[,addr]:port"),
-        KeySpec("connect_address", hostPort(defaultPort: 5432), required: true, "Where others reach it"),
-        KeySpec("data_dir", .text, required: true, "The data directory"),
-        KeySpec("config_dir", .text, default: "data_dir", "Where postgresql.conf lies"),
-        KeySpec("bin_dir", .text, default: "PATH", "Where the server's programs lie"),
-        KeySpec("pgpass", .text, "Password file that the agent writes"),
-        KeySpec("database", .text, default: "postgres", "Database of the agent's own connections"),
-        KeySpec("authentication", .section(authentication), "The agent's users"),
-        KeySpec("parameters", .map(key: .text, value: .any), "Settings of the server"),
-        KeySpec("use_unix_socket", .bool, default: "false", "The agent connects through the local socket"),
-        KeySpec("use_pg_rewind", .bool, default: "false", "A former leader is rewound before it is rebuilt"),
-        KeySpec("pg_ctl_timeout", .duration, default: "60", "How long a start or a stop may take"),
-    ] + ["proxy_address", "config_base_name", "bin_name", "parameters_primary", "parameters_replica",
-         "parameters_standby_leader", "pg_hba", "pg_hba_primary", "pg_hba_replica", "pg_hba_standby_leader", "pg_ident",
-         "use_unix_socket_repl", "krbsrvname", "rewind", "remove_data_directory_on_rewind_failure",
-         "remove_data_directory_on_diverged_timelines", "create_replica_methods", "basebackup", "recovery_conf",
-         "custom_conf", "callbacks", "pre_promote", "before_stop"].map { notApplied($0) })
-
-    public static let authentication = Schema("postgresql.authentication", unknown: .warning, [
-        KeySpec("superuser", .section(login("superuser")), "For everything that replication and rewind do not do"),
-        KeySpec("replication", .section(login("replication")), "Streams from the leader"),
-        KeySpec("rewind", .section(login("rewind")), default: "superuser", "Rewinds a former leader"),
+        KeySpec("use_proxies", .bool, default: "always true", "The endpoints are used as they are given"),
+        notApplied("srv_suffix", "SRV records are not looked up"),
     ])
 
-    public static let bootstrap = Schema("bootstrap", unknown: .warning, [
-        KeySpec("dcs", .map(key: .text, value: .any), "The first dynamic configuration"),
-    ] + ["method", "initdb", "pg_hba", "post_bootstrap", "post_init"].map { notApplied($0) })
+    static func bootstrap(method: String?) -> Schema {
+        var keys = [
+            KeySpec("dcs", .map(key: .text, value: .any), "The first dynamic configuration"),
+            KeySpec("method", .text, default: "initdb", "initdb, or the name of a section below bootstrap"),
+            KeySpec("initdb", .any, "Further options of initdb, as a list or a section"),
+            KeySpec("pg_hba", .list(of: .text), "Lines added to pg_hba.conf; only without postgresql.pg_hba"),
+            KeySpec("post_bootstrap", command, "Run once on the new leader, with a connection string"),
+            KeySpec("post_init", command, "The older name of post_bootstrap"),
+            notApplied("users", "roles are made by 'post_bootstrap', as since Patroni 4.0"),
+        ]
+        if let method, !keys.contains(where: { $0.name == method }) {
+            keys.append(KeySpec(method, scriptSection, "The section of the method '\(method.excerpt)'"))
+        }
+        return Schema("bootstrap", unknown: .warning, keys)
+    }
 
-    public static let watchdog = Schema("watchdog", unknown: .warning, [
+    static let watchdog = Schema("watchdog", unknown: .warning, [
         KeySpec("mode", .oneOf(AgentConfiguration.Watchdog.Mode.allCases.map(\.rawValue)), default: "automatic",
             "Whether the device is used"),
         KeySpec("device", .text, default: "/dev/watchdog", "The device"),
-        KeySpec("safety_margin", .duration, default: "5", "How long before the lease's end it must fire"),
+        KeySpec("safety_margin", margin, default: "5", "How long before the lease's end it must fire"),
         notApplied("driver", "the device is the only driver"),
     ])
 
-    public static let log = Schema("log", unknown: .warning, [
-        KeySpec("level", .oneOf(AgentConfiguration.Log.Level.allCases.map(\.rawValue)), default: "INFO", "Least level"),
+    static let log = Schema("log", unknown: .warning, [
+        KeySpec("level", logLevel, default: "INFO", "Least level"),
         KeySpec("type", .oneOf(AgentConfiguration.Log.Form.allCases.map(\.rawValue)), default: "plain",
             "Form of a line"),
-    ] + ["traceback_level", "format", "dateformat", "static_fields", "max_queue_size", "dir", "mode", "file_num",
-         "file_size", "loggers", "deduplicate_heartbeat_logs"].map { notApplied($0) })
+        KeySpec("format", .either(.list(of: .any), logFormat), default: "%(asctime)s %(levelname)s: %(message)s",
+            "A line's parts"),
+        KeySpec("dateformat", .text, "strftime's pattern of the time"),
+        KeySpec("static_fields", settings, "Added to every line of the JSON form"),
+        KeySpec("dir", .text, default: "standard error", "Directory of the log files"),
+        KeySpec("mode", .integer(0...511), "Permissions of the log files, as a decimal number"),
+        KeySpec("file_num", .integer(0...1000), default: "4", "Rotated files that are kept"),
+        KeySpec("file_size", .bytes, default: "25000000", "Bytes at which a file is rotated"),
+        KeySpec("loggers", .map(key: .text, value: logLevel), "Levels of single loggers"),
+        KeySpec("deduplicate_heartbeat_logs", .bool, default: "false",
+            "The sentence of an unchanged cycle is logged once"),
+        notApplied("traceback_level", "the agent has no tracebacks"),
+        notApplied("max_queue_size", "lines are written at once, not queued"),
+    ])
 
-    public static let own = Schema("pgadopt", [
+    static let own = Schema("pgadopt", [
         KeySpec("runtime_dir", .text, default: "/run/pgadopt/SCOPE", "Sockets; gone at a reboot"),
         KeySpec("state_dir", .text, default: "/var/lib/pgadopt/SCOPE", "What must outlive a reboot"),
         KeySpec("guard", .text, default: "pgadopt-guard beside the agent", "The guard program"),
@@ -107,65 +131,26 @@ public enum AgentSchema {
         KeySpec("postmaster_options", .list(of: .text), "Further arguments of the postmaster"),
     ])
 
-    static func login(_ title: String) -> Schema {
+    static func login(_ title: String, more: [KeySpec] = []) -> Schema {
         Schema(title, unknown: .warning, [
             KeySpec("username", .text, required: true, "The user"),
             KeySpec("password", .text, "Its password; better 'password_file'"),
             KeySpec("password_file", .text, "File whose first line is the password"),
-        ] + ["sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir", "gssencmode",
-             "channel_binding", "sslnegotiation"].map { notApplied($0) })
+        ] + more)
     }
 
-    private static func notApplied(
-        _ name: String, _ reason: String = "this version of pgadopt does not apply it"
-    ) -> KeySpec {
+    static func notApplied(_ name: String, _ reason: String) -> KeySpec {
         KeySpec(name, .any, notApplied: reason, "Patroni's \(name)")
     }
 
-    private static let otherStores: [String: String] = Dictionary(
-        uniqueKeysWithValues: ["etcd", "consul", "zookeeper", "exhibitor", "kubernetes", "raft"].map {
-            ($0, "is a store that pgadopt does not speak to; allowed: 'etcd3', etcd 3.4 or later")
+    /// What no configuration of ours may hold, with what to do instead.
+    private static let refusedSections: [String: String] = {
+        let move = "; allowed: 'etcd3'. Move the cluster to etcd 3.4 or later with Patroni first (docs/patroni.md)"
+        var result = Dictionary(uniqueKeysWithValues: ["consul", "zookeeper", "exhibitor", "kubernetes", "raft"].map {
+            ($0, "is a store that pgadopt does not speak to" + move)
         })
-}
-
-extension AgentSchema {
-    /// Part of keys in the store and of paths.
-    static let name = ValueType.checked(allowed: "text without '/'") { text in
-        if text.isEmpty { return .bad("is empty") }
-        // Patroni keeps this name for a synchronous standby that nobody is.
-        if text == "__patroni_strict_sync_replica_placeholder__" { return .bad("is a reserved name") }
-        return text.contains("/") || text == "." || text == ".." ? .bad("is '\(text.excerpt)'") : .good
-    }
-
-    static func listen(defaultPort: Int?) -> ValueType {
-        let allowed = defaultPort == nil ? "address[,address]:port" : "address[,address][:port]"
-        return .checked(allowed: allowed) { text in
-            ListenAddress(text, defaultPort: defaultPort) != nil ? .good : .bad("is '\(text.excerpt)'")
-        }
-    }
-
-    static func hostPort(defaultPort: Int?) -> ValueType {
-        .checked(allowed: defaultPort == nil ? "host:port" : "host[:port]") { text in
-            HostPort(text, defaultPort: defaultPort) != nil ? .good : .bad("is '\(text.excerpt)'")
-        }
-    }
-
-    static let hostPortList = ValueType.checked(allowed: "host:port,host:port") { text in
-        let parts = text.split(separator: ",").map { $0.trimmingSpaces }
-        let isGood = !parts.isEmpty && parts.allSatisfy { HostPort($0, defaultPort: 2379) != nil }
-        return isGood ? .good : .bad("is '\(text.excerpt)'")
-    }
-
-    static let url = ValueType.checked(allowed: "http://host:port or https://host:port") { text in
-        endpoint(url: text, defaultPort: 2379) != nil ? .good : .bad("is no such address")
-    }
-
-    /// A URL may hold a user and a password; those are neither read nor shown.
-    static func endpoint(url: String, defaultPort: Int) -> (place: HostPort, usesTLS: Bool)? {
-        for (scheme, usesTLS) in [("http://", false), ("https://", true)] where url.hasPrefix(scheme) {
-            let authority = String(url.dropFirst(scheme.count).prefix { $0 != "/" })
-            return HostPort(authority, defaultPort: defaultPort).map { ($0, usesTLS) }
-        }
-        return nil
-    }
+        result["etcd"] = "is etcd's API of version 2; allowed: 'etcd3', the same endpoints with API version 3"
+        result["citus"] = "is not managed by pgadopt: a Citus group keeps its keys elsewhere; leave it to Patroni"
+        return result
+    }()
 }

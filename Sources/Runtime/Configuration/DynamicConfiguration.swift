@@ -22,12 +22,22 @@ public struct DynamicConfiguration: Hashable, Sendable {
 
     /// The section `postgresql`, as far as it is the same for all members.
     public struct Postgres: Hashable, Sendable {
+        /// Only here: a member's file cannot switch slots off.
         public var useSlots: Bool = true
-        /// Nil: each member's file decides.
-        public var usePgRewind: Bool?
-        public var parameters: [String: String] = [:]
-        /// Keys of the section that this type does not know, kept as they are.
+        /// What the section says, typed. Of it, `parameters` and `usePgRewind` are written; the rest is in `other`.
+        public var options = PostgresOptions()
+        /// Every other key of the section, as it came.
         public var other = JSONObject()
+
+        /// Nil: each member's file decides.
+        public var usePgRewind: Bool? {
+            get { options.usePgRewind }
+            set { options.usePgRewind = newValue }
+        }
+        public var parameters: [String: String] {
+            get { options.parameters }
+            set { options.parameters = newValue }
+        }
 
         public init() {}
     }
@@ -56,12 +66,11 @@ public struct DynamicConfiguration: Hashable, Sendable {
     /// On unless said otherwise, unlike Patroni: with it off, two members can end on two timelines of one number.
     public var checkTimeline = true
     public var pause = false
-    /// Permanent slots: name to their description.
-    public var slots = JSONObject()
+    public var slots: [PermanentSlot] = []
     public var ignoreSlots: [SlotPattern] = []
     public var memberSlotsTTL = Duration.seconds(1800)
     /// Present: the cluster follows another one.
-    public var standbyCluster: JSONObject?
+    public var standbyCluster: StandbyCluster?
     public var postgresql = Postgres()
     /// Keys that this type does not know, kept as they are.
     public var other = JSONObject()
@@ -108,10 +117,14 @@ extension DynamicConfiguration {
         // Said as well: the default is not Patroni's.
         object["check_timeline"] = .bool(checkTimeline)
         if pause { object["pause"] = true }
-        if !slots.isEmpty { object["slots"] = .object(slots) }
+        if !slots.isEmpty {
+            var values = JSONObject()
+            for slot in slots { values[slot.name] = slot.json }
+            object["slots"] = .object(values)
+        }
         if !ignoreSlots.isEmpty { object["ignore_slots"] = .array(ignoreSlots.map(\.json)) }
         if memberSlotsTTL != implied.memberSlotsTTL { object["member_slots_ttl"] = memberSlotsTTL.json }
-        if let standbyCluster { object["standby_cluster"] = .object(standbyCluster) }
+        if let standbyCluster { object["standby_cluster"] = standbyCluster.json }
         let section = postgresql.json
         if !section.isEmpty { object["postgresql"] = .object(section) }
         for (key, value) in other where object[key] == nil { object[key] = value }

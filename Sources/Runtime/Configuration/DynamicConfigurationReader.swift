@@ -67,7 +67,7 @@ private struct SettingsReader {
         result.slots = slots()
         result.ignoreSlots = ignoreSlots()
         result.memberSlotsTTL = duration("member_slots_ttl", result.memberSlotsTTL)
-        result.standbyCluster = object("standby_cluster")
+        result.standbyCluster = standbyCluster()
         result.postgresql = postgresql()
         result.other = rest
         return result
@@ -78,21 +78,25 @@ private struct SettingsReader {
         guard let section = object("postgresql") else { return result }
         var inner = SettingsReader(section)
         result.useSlots = inner.bool("use_slots") ?? true
-        result.usePgRewind = inner.bool("use_pg_rewind")
-        for (name, value) in inner.object("parameters") ?? JSONObject() {
-            if let text = value.settingText {
-                result.parameters[name] = text
-            } else if !value.isNull {
-                inner.warnings.append("parameters.\(name.excerpt) is no value that PostgreSQL could read; it is ignored")
-            }
+        for key in AgentSchema.memberOnlyKeys where inner.take(key) != nil {
+            inner.warnings.append("\(key) has no effect here: each member's own file says it")
         }
+        let (options, problems) = PostgresOptions.read(shared: inner.rest)
+        result.options = options
+        inner.warnings += problems
+        for key in ["use_pg_rewind", "parameters"] { inner.rest[key] = nil }
         result.other = inner.rest
         warnings += inner.warnings.map { "postgresql.\($0)" }
         return result
     }
 
+    private mutating func standbyCluster() -> StandbyCluster? {
+        guard let section = object("standby_cluster") else { return nil }
+        return StandbyCluster(section) { warnings.append("standby_cluster.\($0)") }
+    }
+
     /// A missing key and null are the same.
-    private mutating func take(_ key: String) -> JSON? {
+    mutating func take(_ key: String) -> JSON? {
         guard let value = rest[key] else { return nil }
         rest[key] = nil
         // Not `isNull ? nil : value`: JSON has a nil literal of its own, and that one would be chosen.
@@ -169,9 +173,15 @@ private struct SettingsReader {
     }
 
     /// With the two names it had before.
-    private mutating func slots() -> JSONObject {
+    private mutating func slots() -> [PermanentSlot] {
         let former = ["permanent_replication_slots", "permanent_slots"].compactMap { object($0) }.last
-        return object("slots") ?? former ?? JSONObject()
+        var slots: [PermanentSlot] = []
+        for (name, value) in object("slots") ?? former ?? JSONObject() {
+            let (slot, problem) = PermanentSlot.read(name, value)
+            if let slot { slots.append(slot) }
+            if let problem { warnings.append("slots.\(name.excerpt) \(problem); it is ignored") }
+        }
+        return slots
     }
 
     private mutating func ignoreSlots() -> [DynamicConfiguration.SlotPattern] {
@@ -194,7 +204,7 @@ private struct SettingsReader {
 
 extension JSON {
     /// `on`, `true`, `yes` and `1` in whatever type they come.
-    fileprivate var flag: Bool? {
+    var flag: Bool? {
         switch self {
         case .bool(let value): return value
         case .int(1): return true
@@ -210,7 +220,7 @@ extension JSON {
     }
 
     /// The text PostgreSQL would read; nil for lists and objects.
-    fileprivate var settingText: String? {
+    var settingText: String? {
         switch self {
         case .string(let value): value
         case .int(let value): String(value)

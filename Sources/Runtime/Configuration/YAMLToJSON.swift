@@ -30,3 +30,24 @@ extension YAMLValue {
         }
     }
 }
+
+extension YAMLNode {
+    /// A value that was never written as YAML; without a place.
+    init(_ json: JSON) {
+        let nowhere = YAMLPosition(line: 0, column: 0)
+        func scalar(_ text: String, _ style: YAMLScalar.Style = .plain) -> YAMLNode {
+            YAMLNode(.scalar(YAMLScalar(text, style: style)), at: nowhere)
+        }
+        switch json {
+        case .null: self = scalar("")
+        case .bool(let value): self = scalar(value ? "on" : "off")
+        case .int(let value): self = scalar(String(value))
+        case .double(let value): self = scalar("\(value)")
+        case .string(let value): self = scalar(value, .doubleQuoted)
+        case .array(let items): self = YAMLNode(.sequence(items.map { YAMLNode($0) }), at: nowhere)
+        case .object(let object):
+            let entries = object.map { YAMLMapping.Entry(key: $0.key, keyPosition: nowhere, value: YAMLNode($0.value)) }
+            self = YAMLNode(.mapping(YAMLMapping(entries)), at: nowhere)
+        }
+    }
+}

@@ -5,8 +5,10 @@ import Timekeeping
 /// The table in its order.
 public enum RuleBook {
     public static let rules: [Rule] =
-        SafetyRules.all + StoreRules.all + IdentityRules.all + LockRules.all + LeadingRules.requests
-        + LeadingRules.leading + LeaderDownRules.all + FollowingRules.all + LeaderlessRules.all + RaceRules.all
+        SafetyRules.all + StoreRules.all + BootstrapRules.all + IdentityRules.all + LockRules.all
+        + OperationRules.all + RestartRules.all + PauseRules.all + RequestRules.all + StandbyClusterRules.all
+        + LeadingRules.all
+        + LeaderDownRules.all + FollowingRules.all + LeaderlessRules.all + RaceRules.all
 
     public static let upkeep: [UpkeepRule] = Upkeep.all
 }
@@ -51,7 +53,11 @@ private func holdBack(_ outcome: inout Outcome, of rule: Rule, memory: Memory, n
 private func wake(_ outcome: Outcome, _ situation: Situation) -> BootInstant {
     var moments = [situation.now + situation.settings.loopWait]
     if let wake = outcome.wake { moments.append(wake) }
-    if situation.mayBePrimary, let deadline = situation.leadDeadline { moments.append(deadline) }
+    if situation.mayBePrimary, let deadline = situation.leadDeadline, deadline > situation.now {
+        moments.append(deadline)
+    }
+    if let soon = situation.syncWake { moments.append(soon) }
+    if let due = situation.scheduleWake { moments.append(due) }
     return max(moments.min() ?? situation.now, situation.now + .milliseconds(10))
 }
 
@@ -67,9 +73,20 @@ extension Memory {
         } else {
             next.leads = next.leads && situation.mayBePrimary
         }
+        next.noteLease(o, isOurs: situation.iHoldTheLock)
         let isDown = situation.iHoldTheLock && situation.running == nil
         next.leaderDownSince = isDown ? next.leaderDownSince ?? o.server.crashedAt ?? o.now : nil
-        if situation.running != nil { next.givesUp = false }
+        next.noteCrash(o)
+        next.noteSyncNames(o)
+        if situation.running != nil {
+            next.givesUp = false
+            next.handedOver = false
+        }
+        if let begun = next.begunRequest, case .connected(let view, _) = o.store,
+            view.failover?.modRevision != begun || view.failover?.isEmpty ?? true
+        {
+            next.begunRequest = nil
+        }
         // A failed promotion matters as long as the lock that it was for is ours.
         if situation.iAmPrimary || (situation.view != nil && !situation.leaderIsMyName) { next.failures[.promote] = nil }
         if let until = next.abstainUntil, until <= o.now { next.abstainUntil = nil }
@@ -81,20 +98,40 @@ extension Memory {
         switch result {
         case .done:
             failures[operation.kind] = nil
-            if operation.kind == .clone { failures[.rewind] = nil }
+            if operation.kind == .clone || operation.kind == .reinitialise { failures[.rewind] = nil }
         case .failed(let message):
             failures[operation.kind] = Failure(
                 count: (failures[operation.kind]?.count ?? 0) + 1, at: now, message: message)
         }
     }
 
+    private mutating func noteLease(_ o: Observation, isOurs: Bool) {
+        guard leads else {
+            leadLease = nil
+            leadsUntil = nil
+            return
+        }
+        guard case .held(let id, let deadline) = o.lease, isOurs || id == leadLease else { return }
+        leadLease = id
+        leadsUntil = deadline
+    }
+
+    /// Crashes of the last `crashWindow` only, each once.
+    private mutating func noteCrash(_ o: Observation) {
+        crashes.removeAll { o.now - $0 > Situation.crashWindow || $0 > o.now }
+        if let crashedAt = o.server.crashedAt, leads, !crashes.contains(crashedAt) { crashes.append(crashedAt) }
+        crashes = Array(crashes.suffix(Situation.crashLimit))
+    }
+
     private mutating func note(_ view: ClusterView, _ o: Observation) {
         if let leader = view.leader {
             lastLeader = leader.name
             leaderlessSince = nil
+            leaderlessRevision = nil
             if leader.createRevision != releasedLock || leader.name != o.me { releasedLock = nil }
         } else {
             leaderlessSince = leaderlessSince ?? o.now
+            leaderlessRevision = leaderlessRevision ?? view.revision
             releasedLock = nil
         }
         if let optime = view.status.optime { lastOptime = optime }

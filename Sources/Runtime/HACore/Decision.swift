@@ -10,14 +10,29 @@ public enum Action: Equatable, Sendable {
     case reattachLock
     /// Delete the leader key if it is ours; `finalLSN` goes into `status` first.
     case releaseLock(finalLSN: LSN?)
-    /// Create `initialize` with our system identifier, only if there is none.
-    case writeInitialize(SystemIdentifier)
+    /// Write our system identifier to `initialize`: create it (0), or replace what stands there at that revision.
+    case writeInitialize(SystemIdentifier, replacing: Int64)
+    /// Create `initialize` empty, only if there is none: the new cluster is ours to make. The revision of our own
+    /// key is shown as `claim` in the observations that follow.
+    case claimInitialize
+    /// Delete `initialize` if it still stands at that revision: the making of the new cluster has failed.
+    case removeInitialize(revision: Int64)
+    /// `config` is missing or no JSON object: write the dynamic configuration that is in force here.
+    case restoreConfig
+    /// Write `sync`: who besides the leader may be promoted. Create it (0), or replace it at that revision.
+    case writeSync(leader: String, standbys: [String], quorum: Int, expecting: Int64)
+    /// Delete `sync` if it still stands at that revision: synchronous mode is off.
+    case removeSync(expecting: Int64)
+    /// Set `synchronous_standby_names` by reload, nil: to the owner's own value.
+    case setSynchronousStandbys(SynchronousStandbyNames?)
     /// Begin a long operation. Never decided while another one runs.
     case begin(Operation)
     /// Stop waiting for the running operation and undo what can be undone.
     case cancelOperation
     /// Point the running standby at this upstream by reload. The old one is never dropped in a leaderless moment.
     case follow(Upstream)
+    /// Take primary_conninfo and slot from the running standby, by reload: it replays from the archive only.
+    case stopStreaming
     /// Ask every other member for its report.
     case askPeers
     /// Hold the guard's deadline at the lease's deadline for as long as we lead.
@@ -25,6 +40,9 @@ public enum Action: Equatable, Sendable {
     case disarmGuard
     /// Remove the failover key's content: done, or impossible.
     case clearFailover(reason: String)
+    /// Forget the restart that was asked for or scheduled: done, begun, or not to be.
+    case clearRestart(reason: String)
+    case clearReinitialise(reason: String)
     /// Make these member slots exist here (primary: for every other member).
     case keepSlots(for: [String])
 }

@@ -38,9 +38,14 @@ enum FollowingRules {
         Rule(
             94, "return.clone", .following,
             when: "another member leads and the data directory is empty",
-            then: "copy the leader",
+            then: "copy a member tagged clonefrom, else the leader",
             { $0.leaderIsAnother && $0.isStopped && $0.dataIsEmpty },
-            { s, _ in begin(s, "the data directory is empty: copying \(s.leaderName)") { .clone(from: $0) } }),
+            { s, _ in
+                let source = s.cloneSource
+                return begin(s, "the data directory is empty: copying \(source?.name ?? "")") {
+                    .clone(from: source ?? $0)
+                }
+            }),
         Rule(
             95, "return.rewind", .following,
             when: "another member leads, this server has diverged from it, and pg_rewind can bring it back",
@@ -67,33 +72,56 @@ enum FollowingRules {
         Rule(
             98, "return.start", .following,
             when: "another member leads and the server is stopped",
-            then: "start it as a standby of the leader",
+            then: "start it as a standby of the leader (or of the member of tag replicatefrom)",
             { $0.leaderIsAnother && $0.isStopped },
-            { s, _ in begin(s, "\(s.leaderName) leads: starting as its standby") { .start(.standby($0)) } }),
+            { s, _ in
+                if s.settings.noStream {
+                    return Outcome(
+                        .begin(.start(.standby(nil))),
+                        reason: "\(s.leaderName) leads: starting as a standby that replays from the archive")
+                }
+                let upstream = s.wantedUpstream
+                let whose = upstream?.name == s.leaderName ? "its standby" : "a standby of \(upstream?.name ?? "")"
+                return begin(s, "\(s.leaderName) leads: starting as \(whose)") { .start(.standby(upstream ?? $0)) }
+            }),
+        Rule(
+            280, "follow.no-stream", .following,
+            when: "another member leads, this member is tagged nostream, and the standby has an upstream",
+            then: "take it away, by reload: it replays from the archive",
+            { $0.leaderIsAnother && $0.iAmStandby && $0.settings.noStream && $0.standby?.upstream != nil },
+            { s, _ in Outcome(.stopStreaming, reason: "\(s.me) is tagged nostream: no streaming from \(s.leaderName)") }),
+        Rule(
+            281, "follow.archive", .following,
+            when: "another member leads, this member is tagged nostream, and the standby has no upstream",
+            then: "nothing to do",
+            { $0.leaderIsAnother && $0.iAmStandby && $0.settings.noStream },
+            { s, _ in Outcome(reason: "\(s.leaderName) leads; replaying from the archive (nostream)") }),
         Rule(
             99, "follow.promoting", .following,
             when: "another member has the lock and is still being promoted",
             then: "keep the present upstream until it is a primary",
-            { $0.leaderIsAnother && $0.iAmStandby && !$0.streamsFromLeader && $0.leaderIsPromoting },
+            { $0.leaderIsAnother && $0.iAmStandby && !$0.hasUpstream && $0.wantsLeader && $0.leaderIsPromoting },
             { s, _ in Outcome(reason: "\(s.leaderName) has the lock and is being promoted; keeping the upstream") }),
         Rule(
             100, "follow.change", .following,
             when: "another member leads and the standby has a different upstream",
-            then: "point it at the leader, by reload",
-            { $0.leaderIsAnother && $0.iAmStandby && !$0.streamsFromLeader },
+            then: "point it at the leader (or at the member of tag replicatefrom, while that runs), by reload",
+            { $0.leaderIsAnother && $0.iAmStandby && !$0.hasUpstream },
             { s, _ in
-                guard let upstream = s.leaderUpstream else { return Outcome(reason: "no address") }
+                guard let upstream = s.wantedUpstream else { return Outcome(reason: "no address") }
                 return Outcome(
                     .follow(upstream), reason: "following \(upstream.name) at \(upstream.host):\(upstream.port)")
             }),
         Rule(
             101, "follow.steady", .following,
-            when: "another member leads and the standby has it as its upstream",
+            when: "another member leads and the standby has the upstream that it is to have",
             then: "nothing to do",
             { $0.leaderIsAnother && $0.iAmStandby },
             { s, _ in
                 let streaming = s.standby?.isStreaming ?? false
-                return Outcome(reason: "following \(s.leaderName)" + (streaming ? "" : ", not streaming yet"))
+                let through = s.wantsLeader ? "" : " through \(s.wantedUpstream?.name ?? "")"
+                return Outcome(
+                    reason: "following \(s.leaderName)\(through)" + (streaming ? "" : ", not streaming yet"))
             }),
         Rule(
             102, "follow.primary-elsewhere", .following,
@@ -110,9 +138,6 @@ enum FollowingRules {
 }
 
 extension Situation {
-    /// Host and port decide; the name is only how we call it.
-    fileprivate var streamsFromLeader: Bool {
-        guard let upstream = standby?.upstream, let leaderUpstream else { return false }
-        return upstream.host == leaderUpstream.host && upstream.port == leaderUpstream.port
-    }
+    fileprivate var hasUpstream: Bool { streams(from: wantedUpstream) }
+    fileprivate var wantsLeader: Bool { wantedUpstream?.name == leader?.name }
 }

@@ -22,6 +22,20 @@ enum LeaderlessRules {
                         + "\(s.view?.timeline?.description ?? "?") in history: an old primary does not lead")
             }),
         Rule(
+            264, "leaderless.primary-not-synchronous", .leaderless,
+            when: "nobody leads, the server is a primary, and it could lack commits of the last leader (synchronous mode)",
+            then: "do not take the lock",
+            { $0.isLeaderless && $0.iAmPrimary && $0.isNotSynchronous },
+            { s, _ in
+                Outcome(reason: "\(s.syncText): this primary could lack commits and does not take the lock")
+            }),
+        Rule(
+            253, "leaderless.primary-no-watchdog", .leaderless,
+            when: "nobody leads, the server is a primary, and the watchdog that is required cannot be used",
+            then: "do not take the lock; the server stays as it is",
+            { $0.isLeaderless && $0.iAmPrimary && $0.lacksWatchdog },
+            { s, _ in Outcome(reason: "\(s.watchdogText), and it is required: not taking the lock") }),
+        Rule(
             111, "leaderless.primary-no-lease", .leaderless,
             when: "nobody leads, the server is a primary, and we have no valid lease",
             then: "wait for a lease; the server stays as it is",

@@ -1,79 +1,55 @@
 import Timekeeping
 
-/// We hold the lock and the server is up: requests first, then leading itself, then promotion.
+/// We hold the lock and the server is up: leading itself, then promotion.
 enum LeadingRules {
-    static let requests: [Rule] = [
+    static let all: [Rule] = [
         Rule(
-            60, "request.done", .requests,
-            when: "we lead, and the request names us as the candidate",
-            then: "clear it: it is done",
-            { $0.iHoldTheLock && $0.iAmPrimary && $0.request?.candidate == $0.me },
-            { s, _ in clear(s, "done: \(s.me) leads") }),
-        Rule(
-            61, "request.stale", .requests,
-            when: "we lead, and the request names another member as the leader",
-            then: "clear it: the leader has changed since",
-            { s in s.iHoldTheLock && s.iAmPrimary && s.request?.leader.map { $0 != s.me } ?? false },
-            { s, _ in clear(s, "the leader is \(s.me) now") }),
-        Rule(
-            62, "request.scheduled", .requests,
-            when: "we lead, and the request is for a later moment",
-            then: "clear it: scheduled switchovers are not carried out",
-            { $0.iHoldTheLock && $0.iAmPrimary && $0.request?.scheduledAt != nil },
-            { s, _ in clear(s, "scheduled switchovers are not supported") }),
-        Rule(
-            63, "request.failed", .requests,
-            when: "we lead, and the demotion for the request has failed",
-            then: "clear the request and lead on",
-            { $0.iHoldTheLock && $0.iAmPrimary && $0.request != nil && $0.failure(of: .demote) != nil },
-            { s, memory in
-                let message = s.failure(of: .demote)?.message ?? ""
-                memory.failures[.demote] = nil
-                return clear(s, "the demotion failed: \(message)")
-            }),
-        Rule(
-            64, "request.ask", .requests,
-            when: "we lead, a request is open, and nobody's state is known",
-            then: "ask the other members where they are",
-            { $0.canSwitch && $0.successor == .ask },
-            { s, _ in Outcome(.askPeers, reason: "\(s.requestText): asking the members where they are") }),
-        Rule(
-            65, "request.awaiting", .requests,
-            when: "we lead, a request is open, and answers are missing",
-            then: "wait for them and lead on",
-            { s in if s.canSwitch, case .awaiting = s.successor { true } else { false } },
+            250, "lead.no-watchdog", .leading,
+            when: "we hold the lock, the server is a primary, and the watchdog that is required cannot be used",
+            then: "stop the server at once; the lock is given back next", isUrgent: true,
+            { $0.iHoldTheLock && $0.iAmPrimary && $0.lacksWatchdog && !$0.isPaused },
             { s, _ in
-                Outcome(
-                    reason: "\(s.requestText): waiting for the members' answers",
-                    wake: s.usableRound.map { $0 + Situation.reportLifetime })
+                Outcome(.begin(.demote(.immediate)), reason: "\(s.watchdogText), and it is required: stopping the server")
             }),
         Rule(
-            66, "request.impossible", .requests,
-            when: "we lead, a request is open, and no member could take over",
-            then: "clear the request with the reason of each",
-            { s in if s.canSwitch, case .none = s.successor { true } else { false } },
-            { s, _ in
-                guard case .none(let why) = s.successor else { return clear(s, "impossible") }
-                return clear(s, "impossible: \(why)")
-            }),
-        Rule(
-            67, "request.begin", .requests,
-            when: "we lead, a request is open, and a member could take over",
-            then: "checkpoint and stop the server; the lock follows when it is down",
-            { s in if s.canSwitch, case .found = s.successor { true } else { false } },
+            270, "lead.cannot-write", .leading,
+            when: "we hold the lock, the primary has ended no write for ttl, and a member that has the log could lead",
+            then: "stop the server at once; the lock goes to the other member next", isUrgent: true,
+            { $0.iHoldTheLock && $0.cannotWrite && !$0.isPaused && !$0.healthyCandidates.isEmpty },
             { s, memory in
-                guard case .found(let names) = s.successor else { return Outcome(reason: "nobody to hand over to") }
+                memory.givesUp = true
+                let since = s.primary?.writesHangSince.map { (s.now - $0).text } ?? ""
                 return Outcome(
-                    .begin(.demote(.switchover(candidate: s.request?.candidate))),
-                    reason: "\(s.requestText): stopping to hand over to \(names.joined(separator: " or "))")
+                    .begin(.demote(.immediate)),
+                    reason: "no write has ended for \(since) and \(s.healthyCandidates.joined(separator: ", ")) "
+                        + "could lead: stopping the server")
             }),
-    ]
-
-    private static func clear(_ s: Situation, _ why: String) -> Outcome {
-        Outcome(.clearFailover(reason: why), reason: "\(s.requestText) cleared: \(why)")
-    }
-
-    static let leading: [Rule] = [
+        Rule(
+            271, "lead.cannot-write-alone", .leading,
+            when: "we hold the lock, the primary has ended no write for ttl, and nobody else could lead (or paused)",
+            then: "lead on, and say so",
+            { $0.iHoldTheLock && $0.cannotWrite },
+            { s, _ in
+                let since = s.primary?.writesHangSince.map { (s.now - $0).text } ?? ""
+                return Outcome(reason: "no write has ended for \(since) (full or hung disk?), and nobody else could lead")
+            }),
+        Rule(
+            201, "request.waits", .leading,
+            when: "we lead, and the request is for a later moment",
+            then: "lead on until then",
+            { s in
+                guard s.iHoldTheLock, s.iAmPrimary, s.request != nil else { return false }
+                switch s.requestSchedule {
+                case .later, .unknown: return true
+                case .now, .stale, .unreadable: return false
+                }
+            },
+            { s, _ in
+                guard case .later(let time) = s.requestSchedule else {
+                    return Outcome(reason: "\(s.requestText) is scheduled, and the time of day is not known here")
+                }
+                return Outcome(reason: "\(s.me) leads with the lock; \(s.requestText) in \(time.text)")
+            }),
         Rule(
             70, "lead.unguarded", .leading,
             when: "we hold the lock, the server is a primary, and no guard answers",
@@ -90,14 +66,14 @@ enum LeadingRules {
             72, "lead.silent", .leading,
             when: "we hold the lock, the server has answered nothing for ttl, and a member could lead",
             then: "stop the server at once; the lock goes to the other member next", isUrgent: true,
-            { $0.iHoldTheLock && $0.isSilentTooLong && !$0.candidates.isEmpty },
+            { $0.iHoldTheLock && $0.isSilentTooLong && !$0.couldLead.isEmpty },
             { s, memory in
                 memory.givesUp = true
                 let silence = s.unresponsiveSince.map { (s.now - $0).text } ?? ""
                 return Outcome(
                     .begin(.demote(.immediate)),
                     reason: "the server has not answered for \(silence) and "
-                        + "\(s.candidates.joined(separator: ", ")) could lead: stopping it")
+                        + "\(s.couldLead.joined(separator: ", ")) could lead: stopping it")
             }),
         Rule(
             73, "lead.wait", .leading,
@@ -122,12 +98,58 @@ enum LeadingRules {
                     .begin(.demote(.immediate)), reason: "the promotion failed (\(message)): stopping the server")
             }),
         Rule(
+            254, "promote.no-watchdog", .leading,
+            when: "we hold the lock, the server is a standby, and the watchdog that is required cannot be used",
+            then: "give the lock back",
+            { $0.iHoldTheLock && $0.iAmStandby && $0.lacksWatchdog },
+            { s, memory in
+                memory.releasedLock = s.leader?.createRevision
+                memory.abstainUntil = s.now + s.settings.ttl
+                return Outcome(.releaseLock(finalLSN: nil), reason: "\(s.watchdogText): giving the lock back")
+            }),
+        Rule(
+            260, "promote.sync-key", .leading,
+            when: "we hold the lock, the server is a standby, and `sync` names another leader",
+            then: "make it ours before the promotion: whoever could lack a commit of ours may not lead after us",
+            { $0.iHoldTheLock && $0.iAmStandby && $0.identity == .matches && $0.mustWriteSyncForPromotion },
+            { s, _ in
+                let key = s.syncKeyForPromotion ?? .nobody
+                return Outcome(
+                    .writeSync(
+                        leader: s.me, standbys: key.voters.sorted(), quorum: key.quorum,
+                        expecting: s.view?.sync?.modRevision ?? 0),
+                    reason: "\(s.me) holds the lock: writing that to sync before the promotion",
+                    wake: s.now + .milliseconds(200))
+            }),
+        Rule(
+            261, "promote.sync-names", .leading,
+            when: "we hold the lock, the server is a standby, and its synchronous_standby_names do not fit `sync`",
+            then: "set them before the promotion: the first commit waits for whom it must",
+            { s in
+                guard s.iHoldTheLock, s.iAmStandby, s.identity == .matches, let names = s.namesForPromotion,
+                    let inForce = s.standby?.synchronousStandbys
+                else { return false }
+                return names != inForce
+            },
+            { s, _ in
+                let names = s.namesForPromotion ?? .none
+                return Outcome(
+                    .setSynchronousStandbys(names),
+                    reason: "\(s.me) holds the lock: synchronous_standby_names = '\(names)' before the promotion",
+                    wake: s.now + .milliseconds(200))
+            }),
+        Rule(
             75, "promote.begin", .leading,
             when: "we hold the lock and the server is a standby",
             then: "promote it",
             { $0.iHoldTheLock && $0.iAmStandby && $0.identity == .matches },
             { s, _ in
-                Outcome(.begin(.promote), reason: "\(s.me) holds the lock: promoting at \(s.standby?.lsn ?? .zero)")
+                let reason = "\(s.me) holds the lock: promoting at \(s.standby?.lsn ?? .zero)"
+                // Where the names in force cannot be seen they are set anyway, before the first commit.
+                guard let names = s.namesForPromotion, s.standby?.synchronousStandbys == nil else {
+                    return Outcome(.begin(.promote), reason: reason)
+                }
+                return Outcome(.setSynchronousStandbys(names), .begin(.promote), reason: reason)
             }),
         Rule(
             76, "promote.unproven", .leading,
@@ -143,6 +165,3 @@ enum LeadingRules {
     ]
 }
 
-extension Situation {
-    fileprivate var canSwitch: Bool { iHoldTheLock && iAmPrimary && requestIsForMe }
-}

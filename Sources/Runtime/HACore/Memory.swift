@@ -26,8 +26,14 @@ public struct Memory: Equatable, Sendable {
     public var lastOptime: LSN?
     /// When the store was first seen without a leader; nil while there is one.
     public var leaderlessSince: BootInstant?
+    /// The store's revision then.
+    public var leaderlessRevision: Int64?
     /// The lock was ours when last seen, and the server may still be writable under it.
     public var leads: Bool
+    /// The lease that the lock hung on when it was last seen to be ours, and until when that one surely lasted: a
+    /// lease that was granted since protects nothing before the lock hangs on it.
+    public var leadLease: Int64?
+    public var leadsUntil: BootInstant?
     /// Since when we hold the lock while the server is not up; nil otherwise.
     public var leaderDownSince: BootInstant?
     /// The server was stopped because it did not answer: give the lock away rather than start it again.
@@ -37,16 +43,35 @@ public struct Memory: Equatable, Sendable {
     /// Create revision of the leader key that we gave back: a view that still shows it is late.
     public var releasedLock: Int64?
     public var failures: [OperationKind: Failure]
+    /// The `synchronous_standby_names` in force on our primary.
+    public var syncNames: SyncNamesMemory?
+    /// Modification revision of the failover key that we have begun to carry out: it stays due until it is gone.
+    public var begunRequest: Int64?
+    /// We have handed the lock over and the server has not been up since.
+    public var handedOver: Bool
+    /// When the postmaster was lost under our lock, the last few times.
+    public var crashes: [BootInstant]
 
     public init(
         lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
+        leaderlessRevision: Int64? = nil,
+        leadLease: Int64? = nil, leadsUntil: BootInstant? = nil,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
-        releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:]
+        releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
+        syncNames: SyncNamesMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
+        crashes: [BootInstant] = []
     ) {
+        self.syncNames = syncNames
+        self.begunRequest = begunRequest
+        self.handedOver = handedOver
+        self.crashes = crashes
         self.lastLeader = lastLeader
         self.lastOptime = lastOptime
         self.leaderlessSince = leaderlessSince
+        self.leaderlessRevision = leaderlessRevision
         self.leads = leads
+        self.leadLease = leadLease
+        self.leadsUntil = leadsUntil
         self.leaderDownSince = leaderDownSince
         self.givesUp = givesUp
         self.abstainUntil = abstainUntil
@@ -57,7 +82,7 @@ public struct Memory: Equatable, Sendable {
 
 /// Operations of one kind share their count of failures.
 public enum OperationKind: String, CaseIterable, Hashable, Sendable {
-    case start, stop, promote, demote, rewind, clone
+    case start, stop, promote, demote, rewind, clone, reinitialise, restart, bootstrap
 }
 
 extension Operation {
@@ -69,6 +94,9 @@ extension Operation {
         case .demote: .demote
         case .rewind: .rewind
         case .clone: .clone
+        case .reinitialise: .reinitialise
+        case .restart: .restart
+        case .bootstrap: .bootstrap
         }
     }
 }

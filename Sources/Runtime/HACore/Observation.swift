@@ -15,12 +15,26 @@ public struct Observation: Equatable, Sendable {
     public var operation: OperationObservation
     /// Nil: no guard process answers. Otherwise the deadline it holds, nil inside for disarmed.
     public var guardian: GuardObservation
+    public var watchdog: WatchdogObservation
+    public var failsafe: FailsafeObservation
+    /// Civil time, for schedules only; nil: not known, and nothing that is scheduled falls due.
+    public var wallClock: WallInstant?
+    public var requests: LocalRequests
+    /// The revision at which we have created `initialize` empty; the new cluster is ours to make while it stands.
+    public var claim: Int64?
 
     public init(
         now: BootInstant, me: String, settings: CoreSettings, server: ServerObservation, store: StoreObservation,
         lease: LeaseObservation, peers: PeerObservation = .init(), operation: OperationObservation = .idle,
-        guardian: GuardObservation = .absent
+        guardian: GuardObservation = .absent, watchdog: WatchdogObservation = .absent,
+        failsafe: FailsafeObservation = .init(), wallClock: WallInstant? = nil, requests: LocalRequests = .init(),
+        claim: Int64? = nil
     ) {
+        self.watchdog = watchdog
+        self.failsafe = failsafe
+        self.wallClock = wallClock
+        self.requests = requests
+        self.claim = claim
         self.now = now
         self.me = me
         self.settings = settings
@@ -33,161 +47,6 @@ public struct Observation: Equatable, Sendable {
     }
 }
 
-/// The settings decisions depend on: the dynamic configuration and this member's tags.
-public struct CoreSettings: Equatable, Sendable {
-    public var ttl: Duration
-    public var loopWait: Duration
-    public var retryTimeout: Duration
-    /// Bytes a candidate may be behind the last known position of the leader (Patroni's default: 1 MiB).
-    public var maximumLagOnFailover: ByteCount
-    public var primaryStartTimeout: Duration
-    public var isPaused: Bool
-    public var failsafeMode: Bool
-    public var checkTimeline: Bool
-    public var usePgRewind: Bool
-    /// Off the race: tag `nofailover` or a `failover_priority` of 0 or less.
-    public var mayLead: Bool
-    public var failoverPriority: Int
-
-    public init(
-        ttl: Duration = .seconds(12), loopWait: Duration = .seconds(4), retryTimeout: Duration = .seconds(4),
-        maximumLagOnFailover: ByteCount = ByteCount(1 << 20), primaryStartTimeout: Duration = .seconds(300),
-        isPaused: Bool = false, failsafeMode: Bool = true, checkTimeline: Bool = true, usePgRewind: Bool = true,
-        mayLead: Bool = true, failoverPriority: Int = 1
-    ) {
-        self.ttl = ttl
-        self.loopWait = loopWait
-        self.retryTimeout = retryTimeout
-        self.maximumLagOnFailover = maximumLagOnFailover
-        self.primaryStartTimeout = primaryStartTimeout
-        self.isPaused = isPaused
-        self.failsafeMode = failsafeMode
-        self.checkTimeline = checkTimeline
-        self.usePgRewind = usePgRewind
-        self.mayLead = mayLead
-        self.failoverPriority = failoverPriority
-    }
-}
-
-/// The local PostgreSQL as last seen.
-public struct ServerObservation: Equatable, Sendable {
-    /// What pg_controldata says of the data directory; readable while the server is down.
-    public struct DataDirectory: Equatable, Sendable {
-        public var systemIdentifier: SystemIdentifier
-        public var timeline: Timeline
-        /// pg_controldata's "Database cluster state".
-        public var clusterState: String
-        /// Latest checkpoint location; after a clean shutdown the end of the log but for that record.
-        public var checkpoint: LSN
-        /// Checksums or wal_log_hints: the precondition of pg_rewind.
-        public var canRewind: Bool
-        /// standby.signal or recovery.signal is there: the next start is a standby.
-        public var hasStandbySignal: Bool
-        /// The highest timeline that pg_wal has a history file of, and where it began; nil: none, or unreadable.
-        public var newestTimeline: TimelineOrigin?
-        /// A pg_rewind was begun here and has not ended well: the directory may be neither the old nor the new.
-        public var isHalfRewound: Bool
-
-        public init(
-            systemIdentifier: SystemIdentifier, timeline: Timeline, clusterState: String, checkpoint: LSN,
-            canRewind: Bool, hasStandbySignal: Bool, newestTimeline: TimelineOrigin? = nil,
-            isHalfRewound: Bool = false
-        ) {
-            self.isHalfRewound = isHalfRewound
-            self.newestTimeline = newestTimeline
-            self.systemIdentifier = systemIdentifier
-            self.timeline = timeline
-            self.clusterState = clusterState
-            self.checkpoint = checkpoint
-            self.canRewind = canRewind
-            self.hasStandbySignal = hasStandbySignal
-        }
-    }
-
-    /// Where a timeline left the one before it.
-    public struct TimelineOrigin: Equatable, Sendable {
-        public var timeline: Timeline
-        public var start: LSN
-
-        public init(timeline: Timeline, start: LSN) {
-            self.timeline = timeline
-            self.start = start
-        }
-    }
-
-    public enum Storage: Equatable, Sendable {
-        /// No directory, or nothing in it.
-        case empty
-        case unreadable(String)
-        case present(DataDirectory)
-    }
-
-    /// What a running server answers.
-    public struct Running: Equatable, Sendable {
-        public var isInRecovery: Bool
-        /// Nil when not known for certain. A standby's is the wal receiver's or IDENTIFY_SYSTEM's, never
-        /// pg_controldata's, which lags until the next restartpoint and would make a sound standby look diverged.
-        public var timeline: Timeline?
-        /// Primary: flushed. Standby: the furthest of received and replayed.
-        public var lsn: LSN
-        public var receivedLSN: LSN?
-        public var replayedLSN: LSN?
-        public var isStreaming: Bool
-        /// Where the standby streams from now, as configured.
-        public var upstream: Upstream?
-        public var isReplayPaused: Bool
-
-        public init(
-            isInRecovery: Bool, timeline: Timeline?, lsn: LSN, receivedLSN: LSN? = nil, replayedLSN: LSN? = nil,
-            isStreaming: Bool = false, upstream: Upstream? = nil, isReplayPaused: Bool = false
-        ) {
-            self.isInRecovery = isInRecovery
-            self.timeline = timeline
-            self.lsn = lsn
-            self.receivedLSN = receivedLSN
-            self.replayedLSN = replayedLSN
-            self.isStreaming = isStreaming
-            self.upstream = upstream
-            self.isReplayPaused = isReplayPaused
-        }
-    }
-
-    public enum Process: Equatable, Sendable {
-        case stopped
-        /// A postmaster is there and does not accept connections yet (start or crash recovery).
-        case starting(since: BootInstant)
-        case running(Running)
-        case stopping(since: BootInstant)
-        /// The postmaster lives and answered no probe since then.
-        case unresponsive(since: BootInstant)
-    }
-
-    public var storage: Storage
-    public var process: Process
-    /// When the running postmaster was lost without us stopping it; nil after the next good start.
-    public var crashedAt: BootInstant?
-
-    public init(storage: Storage, process: Process, crashedAt: BootInstant? = nil) {
-        self.storage = storage
-        self.process = process
-        self.crashedAt = crashedAt
-    }
-}
-
-/// The server a standby streams from.
-public struct Upstream: Hashable, Sendable {
-    /// The member's name. The slot on it is named after this standby, not after the upstream.
-    public var name: String
-    public var host: String
-    public var port: Int
-
-    public init(name: String, host: String, port: Int) {
-        self.name = name
-        self.host = host
-        self.port = port
-    }
-}
-
 /// The store's state as this member sees it.
 public enum StoreObservation: Equatable, Sendable {
     /// Nothing has been read yet since the agent started.
@@ -196,6 +55,61 @@ public enum StoreObservation: Equatable, Sendable {
     case connected(ClusterView, confirmed: BootInstant)
     /// Reads and keepalives fail since then; the last view for what it is worth.
     case unreachable(since: BootInstant, last: ClusterView?)
+    /// The store answers with an older state than it has shown before (restored from a backup, other cluster):
+    /// nothing is decided on what it says. `last` is the newest view of before; `why` a sentence for people.
+    case regressed(last: ClusterView?, why: String)
+}
+
+/// What the members have promised each other for an outage of the store (Patroni b.9).
+public struct FailsafeObservation: Equatable, Sendable {
+    /// As leader: all members of the `failsafe` list accept us until then, whatever becomes of the lease.
+    public var leadUntil: BootInstant?
+    /// As member: the leader that we accepted, and until when.
+    public var accepted: Promise?
+
+    public struct Promise: Equatable, Sendable {
+        public var leader: String
+        public var until: BootInstant
+
+        public init(leader: String, until: BootInstant) {
+            self.leader = leader
+            self.until = until
+        }
+    }
+
+    public init(leadUntil: BootInstant? = nil, accepted: Promise? = nil) {
+        self.leadUntil = leadUntil
+        self.accepted = accepted
+    }
+}
+
+/// What people have asked this member for over its API; each stays until the core clears it or begins it.
+public struct LocalRequests: Equatable, Sendable {
+    public var restart: RestartRequest?
+    public var reinitialise: ReinitialiseRequest?
+
+    public init(restart: RestartRequest? = nil, reinitialise: ReinitialiseRequest? = nil) {
+        self.restart = restart
+        self.reinitialise = reinitialise
+    }
+}
+
+/// The watchdog device. It is opened and fed with the guard's deadline, and closed when the guard is disarmed.
+public enum WatchdogObservation: Equatable, Sendable {
+    /// No device, or mode off.
+    case absent
+    /// There, with a timeout that fits ttl, and not open.
+    case ready
+    case active
+    /// There, and not usable: the reason.
+    case failed(String)
+
+    public var isUsable: Bool {
+        switch self {
+        case .ready, .active: true
+        case .absent, .failed: false
+        }
+    }
 }
 
 /// This member's lease. While the store is out of reach it stays `held` with its last deadline; `none` means that
@@ -233,8 +147,17 @@ public struct PeerReport: Equatable, Sendable {
         public var timeline: Timeline?
         public var mayLead: Bool
         public var failoverPriority: Int
+        /// `watchdog_failed`: it requires a watchdog and has none.
+        public var isWatchdogFailed: Bool
+        /// Its replay is paused: the operator holds it back.
+        public var isReplayPaused: Bool
 
-        public init(isPrimary: Bool, lsn: LSN, timeline: Timeline?, mayLead: Bool = true, failoverPriority: Int = 1) {
+        public init(
+            isPrimary: Bool, lsn: LSN, timeline: Timeline?, mayLead: Bool = true, failoverPriority: Int = 1,
+            isWatchdogFailed: Bool = false, isReplayPaused: Bool = false
+        ) {
+            self.isWatchdogFailed = isWatchdogFailed
+            self.isReplayPaused = isReplayPaused
             self.isPrimary = isPrimary
             self.lsn = lsn
             self.timeline = timeline
@@ -247,50 +170,6 @@ public struct PeerReport: Equatable, Sendable {
         self.name = name
         self.answer = answer
     }
-}
-
-/// The one long task the agent may have under way.
-public enum OperationObservation: Equatable, Sendable {
-    case idle
-    case running(Operation, since: BootInstant)
-    /// Ended since the last decision; shown to exactly one decision.
-    case finished(Operation, OperationResult)
-}
-
-/// Work that takes longer than a decision may. Each stops the server first where it must be down, and leaves it
-/// stopped unless it says otherwise; the next decision goes on from there.
-public enum Operation: Equatable, Sendable {
-    case start(StartMode)
-    case stop(StopMode)
-    case promote
-    case demote(DemoteMode)
-    /// pg_rewind; afterwards there is a standby signal file.
-    case rewind(from: Upstream)
-    /// A base backup into a fresh directory; what was there is moved aside. Afterwards there is a standby signal file.
-    case clone(from: Upstream)
-}
-
-public enum StartMode: Equatable, Sendable {
-    case primary
-    /// Nil: the upstream stays as it is configured, if one is (nobody leads).
-    case standby(Upstream?)
-}
-
-public enum StopMode: String, Equatable, Sendable { case fast, immediate }
-
-public enum DemoteMode: Equatable, Sendable {
-    /// The lock is gone or cannot be kept: stop at once.
-    case immediate
-    /// A switchover: checkpoint, then fast stop, which waits until the streaming standbys have everything. The
-    /// lock is handed over by the next decision.
-    case switchover(candidate: String?)
-    /// The store is out of reach: fast stop before the lease ends, keep the directory as it is.
-    case offline
-}
-
-public enum OperationResult: Equatable, Sendable {
-    case done
-    case failed(String)
 }
 
 public enum GuardObservation: Equatable, Sendable {

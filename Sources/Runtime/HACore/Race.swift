@@ -12,6 +12,8 @@ enum RaceVerdict: Equatable {
     case behind(String, Timeline?, LSN)
     /// Equal position, and that peer is preferred.
     case lessPreferred(String, priority: Int)
+    /// Quorum mode: too few of those who could have a commit that is not here have answered.
+    case tooFewVotes(Int, of: Int)
     case free
 }
 
@@ -39,25 +41,46 @@ extension Situation {
     func answer(of name: String) -> PeerReport.Answer? { o.peers.reports.first { $0.name == name }?.answer }
 
     var raceVerdict: RaceVerdict {
-        if peersToAsk.isEmpty && o.peers.reports.isEmpty { return .free }
+        if peersToAsk.isEmpty && o.peers.reports.isEmpty { return missingVotes ?? .free }
         guard let asked = usableRound else { return .ask }
         let answers = o.peers.reports.filter { $0.name != me }.compactMap { report in
             report.answer.map { (name: report.name, answer: $0) }
         }
         if let alive = answers.first(where: \.answer.isPrimary) { return .primaryAlive(alive.name) }
-        if let no = refusal(by: answers) { return no }
+        if let no = refusal(by: answers.filter { counts($0.name) }) { return no }
         if !o.peers.isComplete {
-            let missing = peersToAsk.filter { answer(of: $0) == nil }.filter {
-                $0 != memory.lastLeader || now - asked < Self.formerLeaderGrace
+            // With enough votes only the former leader's answer still matters.
+            let isVoted = isQuorum && syncKey != nil && missingVotes == nil
+            let missing = peersToAsk.filter { name in
+                guard answer(of: name) == nil, counts(name) else { return false }
+                return name == memory.lastLeader ? now - asked < Self.formerLeaderGrace : !isVoted
             }
             if !missing.isEmpty { return .awaiting(missing) }
         }
-        return .free
+        return missingVotes ?? .free
+    }
+
+    /// In synchronous mode a member that no commit waited for may have more of the log, and none of it counts.
+    private func counts(_ name: String) -> Bool {
+        guard let sync = syncKey else { return true }
+        return isVoter(name, sync) || sync.leader.map { same($0, name) } ?? false
+    }
+
+    /// Quorum mode: of the voters, `quorum` besides this one must have answered without being ahead (one more when
+    /// this member is no voter itself). The leader of then has every commit by itself.
+    private var missingVotes: RaceVerdict? {
+        guard isQuorum, let sync = syncKey, !hasEveryCommit(me, sync), !iAmForced else { return nil }
+        let others = sync.standbys.filter { !same($0, me) }
+        let votes = others.filter { name in
+            o.peers.reports.contains { report in same(report.name, name) && report.answer.map { $0.lsn > .zero } ?? false }
+        }.count
+        let needed = isVoter(me, sync) ? sync.quorum : sync.quorum + 1
+        return usableRound != nil && votes >= needed || needed == 0 ? nil : .tooFewVotes(votes, of: needed)
     }
 
     private func refusal(by answers: [(name: String, answer: PeerReport.Answer)]) -> RaceVerdict? {
         guard let standby else { return nil }
-        for (name, answer) in answers where answer.mayLead {
+        for (name, answer) in answers where answer.mayLead && !answer.isWatchdogFailed {
             switch compare(answer, with: standby) {
             case .ahead: return .behind(name, answer.timeline, answer.lsn)
             case .equal where answer.failoverPriority > settings.failoverPriority && leaderlessFor < settings.ttl:
@@ -72,7 +95,7 @@ extension Situation {
 
     /// Positions compare only on one timeline; a higher timeline is ahead whatever its position.
     private func compare(_ answer: PeerReport.Answer, with standby: ServerObservation.Running) -> Place {
-        if settings.checkTimeline, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
+        if settings.checkTimeline, settings.standbyCluster == nil, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
             return theirs > mine ? .ahead : .behind
         }
         let theirs = shared(answer.lsn, on: answer.timeline)
@@ -109,15 +132,15 @@ extension Situation {
     }
 
     var isBehindTimeline: Bool {
-        guard settings.checkTimeline, let cluster = view?.timeline, let mine = running?.timeline else { return false }
+        guard settings.checkTimeline, settings.standbyCluster == nil, let cluster = view?.timeline, let mine = running?.timeline else { return false }
         return mine < cluster
     }
 
     /// The request names me, and I am to have everything before I take the lock.
-    var iAmTheCandidate: Bool { request?.candidate == me && request?.scheduledAt == nil }
+    var iAmTheCandidate: Bool { request?.candidate == me && requestIsActive }
     /// The request gives somebody else the first try.
     var candidateIsAnother: String? {
-        guard let candidate = request?.candidate, candidate != me, request?.scheduledAt == nil else { return nil }
+        guard let candidate = request?.candidate, candidate != me, requestIsActive else { return nil }
         return candidate
     }
 }
@@ -139,19 +162,34 @@ extension Situation {
         guard !wanted.isEmpty else {
             return .none(request.candidate.map { "\($0) is not a member" } ?? "there is no other member")
         }
+        // A failover (no leader in the request) may go to a member that lacks commits; a switchover may not.
+        if request.leader != nil, let sync = syncKey, !wanted.contains(where: { isVoter($0, sync) }) {
+            let list = wanted.joined(separator: ", ")
+            return .none("\(list): no synchronous standby (sync lists \(sync.standbys.joined(separator: ", ")))")
+        }
         guard usableRound != nil else { return .ask }
         let judged = wanted.map { (name: $0, why: objection(to: $0, primary: primary)) }
         let fit = judged.filter { $0.why == nil }.map(\.name)
-        if !fit.isEmpty { return .found(fit) }
+        if !fit.isEmpty, request.candidate != nil || votesSuffice(fit) { return .found(fit) }
         let silent = wanted.filter { answer(of: $0) == nil }
         if !o.peers.isComplete, !silent.isEmpty { return .awaiting(silent) }
+        if !fit.isEmpty { return .none("too few synchronous standbys answer (\(fit.joined(separator: ", ")))") }
         return .none(judged.compactMap { entry in entry.why.map { "\(entry.name) \($0)" } }.joined(separator: "; "))
+    }
+
+    /// Without a named candidate one of them must be able to win the race of quorum mode.
+    private func votesSuffice(_ fit: [String]) -> Bool {
+        guard isQuorum, let sync = syncKey else { return true }
+        return fit.filter { isVoter($0, sync) }.count > sync.quorum
     }
 
     private func objection(to name: String, primary: ServerObservation.Running) -> String? {
         guard let answer = answer(of: name) else { return "does not answer" }
         if answer.isPrimary { return "runs as a primary" }
         if !answer.mayLead { return "may not lead (nofailover)" }
+        if answer.isWatchdogFailed { return "has no watchdog" }
+        if answer.isReplayPaused { return "has its replay paused" }
+        if request?.leader != nil, let sync = syncKey, !isVoter(name, sync) { return "is no synchronous standby" }
         if let theirs = answer.timeline, let mine = primary.timeline, settings.checkTimeline, theirs < mine {
             return "is on timeline \(theirs), the leader on \(mine)"
         }

@@ -19,6 +19,23 @@ enum RaceRules {
             { !$0.settings.mayLead },
             { _, _ in Outcome(reason: "nobody leads; this member may not (nofailover), waiting for another") }),
         Rule(
+            252, "race.no-watchdog", .race,
+            when: "nobody leads and the watchdog that is required cannot be used",
+            then: "stay out",
+            { $0.lacksWatchdog },
+            { s, _ in Outcome(reason: "nobody leads; \(s.watchdogText): staying out of the race") }),
+        Rule(
+            262, "race.not-synchronous", .race,
+            when: "nobody leads, and this member could lack commits that were acknowledged (synchronous mode), unless a "
+                + "failover that was asked for since then names it",
+            then: "stay out",
+            { $0.isNotSynchronous },
+            { s, _ in
+                Outcome(
+                    reason: "nobody leads; \(s.syncText): \(s.me) could lack commits and stays out of the race; a "
+                        + "failover to it by name would accept the loss")
+            }),
+        Rule(
             121, "race.no-lease", .race,
             when: "nobody leads and we have no valid lease",
             then: "wait for a lease",
@@ -35,10 +52,13 @@ enum RaceRules {
             }),
         Rule(
             123, "race.replay-paused", .race,
-            when: "nobody leads and replay is paused here",
+            when: "nobody leads, and replay is paused or delayed (recovery_min_apply_delay) here",
             then: "stay out: the operator holds this standby back",
-            { $0.standby?.isReplayPaused ?? false },
-            { _, _ in Outcome(reason: "nobody leads; replay is paused here, staying out of the race") }),
+            { $0.standby.map { $0.isReplayPaused || $0.applyDelay > .zero } ?? false },
+            { s, _ in
+                let how = s.standby?.isReplayPaused ?? false ? "paused" : "delayed by \(s.standby?.applyDelay.text ?? "")"
+                return Outcome(reason: "nobody leads; replay is \(how) here, staying out of the race")
+            }),
         Rule(
             124, "race.timeline-behind", .race,
             when: "nobody leads and the cluster has been on a higher timeline than this standby",
@@ -70,15 +90,16 @@ enum RaceRules {
             }),
         Rule(
             127, "race.candidate", .race,
-            when: "nobody leads, the request names us, and we have everything the leader had",
+            when: "nobody leads, the request names us, and we have everything the leader had (not in quorum mode)",
             then: "take the lock",
-            { $0.iAmTheCandidate && $0.lag == ByteCount(0) },
+            { $0.iAmTheCandidate && $0.lag == ByteCount(0) && ($0.syncKey == nil || !$0.isQuorum) },
             { s, _ in Outcome(.acquireLock, reason: "\(s.requestText): everything is here, taking the lock") }),
         Rule(
             128, "race.lagging", .race,
-            when: "nobody leads and this standby is further behind than maximum_lag_on_failover",
+            when: "nobody leads and this standby is further behind than maximum_lag_on_failover (not in synchronous mode, "
+                + "which asks for every commit instead)",
             then: "stay out",
-            { $0.lag > $0.settings.maximumLagOnFailover },
+            { $0.lag > $0.settings.maximumLagOnFailover && $0.syncKey == nil },
             { s, _ in
                 Outcome(
                     reason: "\(s.lag) behind \(s.lastOptime ?? .zero), more than the "
@@ -98,6 +119,15 @@ enum RaceRules {
             { s, _ in
                 guard case .primaryAlive(let name) = s.raceVerdict else { return Outcome(reason: "") }
                 return again(s, "\(name) still runs as a primary")
+            }),
+        Rule(
+            269, "race.forced", .race,
+            when: "nobody leads, a failover that was asked for since then names us, and no member runs as a primary",
+            then: "take the lock, whoever is ahead: that was asked for",
+            { $0.iAmForced },
+            { s, _ in
+                let lag = s.lag > ByteCount(0) ? ", \(s.lag) of the last leader's log are lost" : ""
+                return Outcome(.acquireLock, reason: "\(s.requestText)\(lag): taking the lock")
             }),
         Rule(
             131, "race.behind", .race,
@@ -131,6 +161,15 @@ enum RaceRules {
                         s.now - round < Situation.formerLeaderGrace
                             ? round + Situation.formerLeaderGrace : round + Situation.reportLifetime
                     })
+            }),
+        Rule(
+            263, "race.votes", .race,
+            when: "nobody leads, and too few of the quorum's members have answered (quorum mode)",
+            then: "do not take the lock: a commit could be on those who are silent; ask again after a second",
+            { s in if case .tooFewVotes = s.raceVerdict { true } else { false } },
+            { s, _ in
+                guard case .tooFewVotes(let votes, let needed) = s.raceVerdict else { return Outcome(reason: "") }
+                return again(s, "\(s.syncText): \(votes) of the \(needed) answers needed")
             }),
         Rule(
             134, "race.for-the-candidate", .race,

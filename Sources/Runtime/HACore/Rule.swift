@@ -5,9 +5,11 @@ import Timekeeping
 public enum Phase: String, CaseIterable, Sendable {
     case safety = "Safety"
     case store = "Store"
+    case bootstrap = "Bootstrap"
     case identity = "Identity"
     case lock = "Lock"
     case operation = "Operation"
+    case maintenance = "Maintenance"
     case pause = "Pause"
     case requests = "Requests"
     case leading = "Leading"

@@ -25,7 +25,7 @@ extension RuleBook {
             "`UPDATE_GOLDEN=1 swift test --filter HACoreTests`.",
             "",
             "Each decision asks the rows from the top; the first whose condition holds decides, and its sentence is",
-            "the reason that is logged and shown. \"The lock\" is the leader key under our present lease, while that",
+            "the reason that is logged and shown. Numbers are names: they never change, and do not tell the order. \"The lock\" is the leader key under our present lease, while that",
             "lease cannot have expired. \"May be writable\" is a running primary, and any process of a server without a",
             "standby signal file that is starting, stopping or silent. An operation that failed is begun again after",
             "1, 2, 4, ... 60 seconds; the rows of the phase Safety do not wait.",
@@ -39,9 +39,7 @@ extension RuleBook {
         let phases = Phase.allCases
         var lines = ["    observation([observation]) --> \(phases[0].node)"]
         for (index, phase) in phases.enumerated() {
-            let numbers = rules.filter { $0.phase == phase }.map(\.id.number)
-            let range = "\(numbers.min() ?? 0)-\(numbers.max() ?? 0)"
-            lines.append("    \(phase.node){\"\(phase.rawValue) \(range)<br/>\(phase.question)\"}")
+            lines.append("    \(phase.node){\"\(phase.rawValue)<br/>\(phase.question)\"}")
             lines.append("    \(phase.node) -- yes --> \(phase.node)Rules[\"\(phase.answer)\"]")
             lines.append("    \(phase.node)Rules --> upkeep")
             if index + 1 < phases.count { lines.append("    \(phase.node) -- no --> \(phases[index + 1].node)") }
@@ -58,9 +56,11 @@ extension Phase {
         switch self {
         case .safety: "writable without a lock that is surely ours?"
         case .store: "store silent or unusable?"
+        case .bootstrap: "no cluster yet?"
         case .identity: "system identifier not proven?"
         case .lock: "our name on a lock that is not ours now?"
         case .operation: "operation under way?"
+        case .maintenance: "a restart or a new copy asked for?"
         case .pause: "paused?"
         case .requests: "we lead and are asked to give way?"
         case .leading: "we hold the lock and the server is up?"
@@ -75,9 +75,11 @@ extension Phase {
         switch self {
         case .safety: "demote at once"
         case .store: "lead on until the deadline is near, then stop; others stay"
+        case .bootstrap: "claim it, make it, lead it, or wait"
         case .identity: "touch nothing"
         case .lock: "reattach, wait for a lease, or give back"
         case .operation: "wait, or give it up"
+        case .maintenance: "restart, copy anew, or refuse"
         case .pause: "keep the lock, change nothing"
         case .requests: "ask, then stop to hand over, or clear"
         case .leading: "lead, or promote"
@@ -93,10 +95,12 @@ extension Phase {
         switch self {
         case .safety: "Promise 6 of the design: one leader. In pause mode the operator has taken this over."
         case .store: "Without the store nothing is promoted and nothing follows anybody else."
+        case .bootstrap: "A new cluster from empty directories; the claim is `initialize`, created empty."
         case .identity: "No role is given or taken before the server is known to be of this scope."
         case .lock: "The key carries our name; whether it is our lock depends on the lease."
         case .operation: "One operation at a time."
-        case .pause: "As in Patroni: nothing changes roles by itself."
+        case .maintenance: "What people ask of one member; in pause mode, too, but for what is scheduled."
+        case .pause: "As in Patroni: nothing changes roles by itself. What a person asks for by name is still done."
         case .requests: "The `failover` key, seen by the leader."
         case .leading: "The normal life of a leader, and the way from standby to primary."
         case .leaderDown: "A crash is repaired in place; the lock moves only when that fails or takes too long."

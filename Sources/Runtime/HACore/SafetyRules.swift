@@ -15,9 +15,9 @@ enum SafetyRules {
             }),
         Rule(
             11, "safety.lease-lost", .safety,
-            when: "the server may be writable, the lock was ours, and our lease is gone",
+            when: "the server may be writable, the lock was ours, our lease is gone, and no failsafe promise holds",
             then: "stop the server at once", isUrgent: true,
-            { s in !s.isPaused && s.mayBePrimary && s.memory.leads && s.o.lease == .none },
+            { s in !s.isPaused && s.mayBePrimary && s.memory.leads && s.o.lease == .none && !s.leadsByFailsafe },
             { s, memory in fence(s, &memory, because: "the lease under our lock is gone") }),
         Rule(
             12, "safety.leader-is-another", .safety,
@@ -47,8 +47,8 @@ enum SafetyRules {
 }
 
 extension Operation {
-    /// For sentences.
-    var text: String {
+    /// For sentences and logs.
+    public var text: String {
         switch self {
         case .start(.primary): "start as primary"
         case .start(.standby(nil)): "start as standby"
@@ -58,8 +58,13 @@ extension Operation {
         case .demote(.immediate): "immediate demotion"
         case .demote(.switchover): "demotion for the switchover"
         case .demote(.offline): "demotion while the store is out of reach"
+        case .demote(.standbyCluster): "demotion to a standby cluster"
         case .rewind(let source): "pg_rewind from \(source.name)"
         case .clone(let source): "base backup from \(source.name)"
+        case .reinitialise(let source): "new copy from \(source.name)"
+        case .restart(.asked): "restart"
+        case .restart(.scheduled): "scheduled restart"
+        case .bootstrap: "making the new cluster"
         }
     }
 }

@@ -36,7 +36,10 @@ extension Situation {
     }
 
     var storeIsUnreachable: Bool {
-        if case .unreachable = o.store { true } else { false }
+        switch o.store {
+        case .unreachable, .regressed: true
+        case .unknown, .connected: false
+        }
     }
 
     /// The leader key, unless it is one that we have given back and a late view still shows.
@@ -87,7 +90,8 @@ extension Situation {
         guard let view else { return [] }
         return view.members.filter { $0.name != me && $0.state == .running && $0.mayLead }.map(\.name)
     }
-    var otherMembers: [String] { (view?.members ?? []).map(\.name).filter { $0 != me }.sorted() }
+    /// Who could lead instead of this leader without a loss that synchronous mode forbids.
+    var couldLead: [String] { syncKey == nil ? candidates : synchronousCandidates }
 }
 
 extension Member {
@@ -107,9 +111,20 @@ extension Situation {
     /// Until when the server may be writable: our lease's deadline while the lock is (or was last seen) ours;
     /// else the one the guard still holds from an agent before us.
     var leadDeadline: BootInstant? {
-        if let leaseDeadline, memory.leads || (leaderIsMyName && leader?.lease == leaseID) { return leaseDeadline }
+        let isUnderOurs = leaderIsMyName && leader?.lease == leaseID
+        let lease = isUnderOurs ? leaseDeadline : memory.leads ? memory.leadsUntil : nil
+        if let latest = [lease, memory.leads ? o.failsafe.leadUntil : nil].compactMap({ $0 }).max() { return latest }
         if case .armed(let deadline) = o.guardian { return deadline }
         return nil
+    }
+
+    /// All members of the failsafe list accept us as the leader for now, lease or no lease.
+    var leadsByFailsafe: Bool { memory.leads && o.failsafe.leadUntil.map { $0 > now } ?? false }
+    /// The leader that we have promised to wait for, while no key says who leads.
+    var promisedLeader: FailsafeObservation.Promise? {
+        guard isLeaderless, let promise = o.failsafe.accepted, promise.leader != me, promise.until > now
+        else { return nil }
+        return promise
     }
 
     /// A fast stop needs time; so much before the deadline it is begun when the store stays out of reach.
@@ -182,15 +197,86 @@ extension Situation {
 
     /// The request for a switchover or failover; nil when the key is missing or `{}`.
     var request: FailoverKey? { view?.failover.flatMap { $0.isEmpty ? nil : $0 } }
-    /// A request that this leader is asked to give way to.
+    /// When a request is to be carried out.
+    enum Schedule: Equatable {
+        case now
+        case later(Duration)
+        /// Its moment is past by more than 1.5 loop_wait, as in Patroni.
+        case stale(Duration)
+        case unreadable(String)
+        /// Our own clock is not known.
+        case unknown
+    }
+
+    func schedule(_ text: String?) -> Schedule {
+        guard let text else { return .now }
+        guard let at = WallInstant(iso8601: text) else { return .unreadable(text) }
+        guard let wall = o.wallClock else { return .unknown }
+        if wall < at { return .later(at - wall) }
+        let late = wall - at
+        return late > settings.loopWait * 3 / 2 ? .stale(late) : .now
+    }
+
+    var requestSchedule: Schedule {
+        if let request, request.modRevision == memory.begunRequest { return .now }
+        return schedule(request?.scheduledAt)
+    }
+    /// The request counts for those who do not lead: its moment has come, however long ago.
+    var requestIsActive: Bool {
+        switch requestSchedule {
+        case .now, .stale: request != nil
+        case .later, .unreadable, .unknown: false
+        }
+    }
+    /// A request that this leader is asked to give way to, now.
     var requestIsForMe: Bool {
-        request.map { ($0.leader == nil || $0.leader == me) && $0.candidate != me && $0.scheduledAt == nil } ?? false
+        guard let request, requestSchedule == .now, !isPaused || request.candidate != nil else { return false }
+        return (request.leader == nil || request.leader == me) && request.candidate != me
+    }
+    /// When something that is scheduled falls due.
+    var scheduleWake: BootInstant? {
+        let schedules = [requestSchedule, schedule(o.requests.restart?.schedule)]
+        return schedules.compactMap { if case .later(let time) = $0 { now + time } else { nil } }.min()
     }
     var requestText: String {
         guard let request else { return "no request" }
         let from = request.leader.map { " from \($0)" } ?? ""
         let to = request.candidate.map { " to \($0)" } ?? ""
         return (request.leader == nil ? "failover" : "switchover") + from + to
+    }
+}
+
+// MARK: Repeated failures
+
+extension Situation {
+    static let crashWindow: Duration = .seconds(600)
+    static let crashLimit = 3
+    /// The server was lost so often under our lock that starting it again is no cure.
+    var crashesAgainAndAgain: Bool { memory.crashes.count >= Self.crashLimit }
+
+    /// A watchdog is required, and there is none.
+    var lacksWatchdog: Bool { settings.watchdogMode == .required && !o.watchdog.isUsable }
+    var watchdogText: String {
+        if case .failed(let why) = o.watchdog { return "the watchdog cannot be used (\(why))" }
+        return "there is no watchdog device"
+    }
+
+    /// The primary answers, and has ended no write for ttl.
+    var cannotWrite: Bool { primary?.writesHangSince.map { now - $0 >= silenceLimit } ?? false }
+    /// Candidates that have the log up to maximum_lag_on_failover, by what they say in the store.
+    var healthyCandidates: [String] {
+        couldLead.filter { name in
+            guard let position = view?.member(name)?.xlogLocation else { return false }
+            return (running?.lsn ?? lastOptime ?? .zero).bytes(ahead: position) <= settings.maximumLagOnFailover
+        }
+    }
+
+    /// The names in force wait to be confirmed: looked at soon, for no event tells of a standby's progress.
+    var syncWake: BootInstant? {
+        guard iHoldTheLock, let names = memory.syncNames, !names.isConfirmed, !names.names.members.isEmpty
+        else { return nil }
+        if names.target == nil { return names.since + SyncNamesMemory.settling }
+        return now - names.since < settings.loopWait ? now + .milliseconds(200) : nil
     }
 }
 

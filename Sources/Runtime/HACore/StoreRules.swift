@@ -25,6 +25,17 @@ enum StoreRules {
                     reason: "the store is out of reach and the lease ends in \(left): stopping before that")
             }),
         Rule(
+            273, "store.regressed", .store,
+            when: "the store shows an older state than before",
+            then: "believe nothing it says: promote, demote and follow nobody; the lease's deadline still holds",
+            { if case .regressed = $0.o.store { true } else { false } },
+            { s, _ in
+                guard case .regressed(_, let why) = s.o.store else { return Outcome(reason: "the store went back") }
+                return Outcome(
+                    reason: "the store went back in time (\(why)); the server stays as it is until a person has looked",
+                    wake: s.mayBePrimary ? s.leadDeadline.map { $0 - s.fastStopReserve } : nil)
+            }),
+        Rule(
             22, "store.lost-leading", .store,
             when: "the store is out of reach, we lead, and the lease's deadline is not near",
             then: "lead on, and look again when the deadline is near",
@@ -49,7 +60,21 @@ enum StoreRules {
             then: "leave the server as it is until the key is repaired or removed",
             { !$0.leaderKeyIsSound },
             { s, _ in
-                Outcome(reason: "the leader key (\"\(s.leaderName)\") was not written by a member; remove it by hand")
+                Outcome(
+                    reason: "the leader key (\"\(s.leaderName)\") hangs on no lease, so that no member has written "
+                        + "it; remove it by hand")
+            }),
+        Rule(
+            274, "store.failsafe-promise", .store,
+            when: "nobody has the lock, and we have promised a leader that it may lead on without the store",
+            then: "keep the promise until it ends: take part in no race, follow nobody else",
+            { $0.promisedLeader != nil && !$0.iAmPrimary },
+            { s, _ in
+                guard let promise = s.promisedLeader else { return Outcome(reason: "no promise") }
+                return Outcome(
+                    reason: "\(promise.leader) leads on without the store; it was promised "
+                        + "\((promise.until - s.now).text) more",
+                    wake: promise.until)
             }),
     ]
 }

@@ -26,12 +26,33 @@ struct Files: Sendable {
         return names.sorted()
     }
 
+    /// In bytes; 0 when there is none.
+    func size(of path: String) -> Int {
+        var info = stat()
+        return stat(path, &info) == 0 ? Int(info.st_size) : 0
+    }
+
+    /// What was appended to a file since it had `offset` bytes, the last 64 KiB of it. Empty when it cannot be read.
+    func text(of path: String, from offset: Int) -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return "" }
+        defer { close(fd) }
+        let start = max(offset, size(of: path) - (64 << 10))
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = pread(fd, &bytes, bytes.count, off_t(start))
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+    }
+
     /// Writes a file as a whole: a new one beside it, flushed, renamed over it.
     func write(_ text: String, to path: String, mode: mode_t = 0o600) throws {
+        try write(bytes: Array(text.utf8), to: path, mode: mode)
+    }
+
+    func write(bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
         let temporary = "\(path).pgadopt-new"
         let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard fd >= 0 else { throw failure("create", temporary) }
-        var bytes = Array(text.utf8)[...]
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
             guard count > 0 else {

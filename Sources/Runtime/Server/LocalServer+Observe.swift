@@ -6,14 +6,15 @@ import Timekeeping
 
 extension LocalServer {
     /// Looks at the server. Never throws: what cannot be seen is told as such.
-    /// - Parameter limit: for the conversation with the server; a server that answers nothing in this time is
-    ///   `unresponsive`.
+    /// - Parameter limit: for the disk, and again for the conversation with the server. A server that answers nothing
+    ///   in this time is `unresponsive`; of a disk that does not answer, the last look counts.
     public func observe(limit: Duration = .seconds(2)) async -> ServerObservation {
-        let running = adopt()
-        let storage = await observeStorage(running, by: clock.now + limit)
+        let look = await directory.look(by: clock.now + limit, on: clock)
+        let running = adopt(look?.postmaster)
+        let storage = await observeStorage(look, running, by: clock.now + limit)
         let process: ServerObservation.Process
         if let running {
-            process = await observeProcess(running, by: clock.now + limit)
+            process = await observeProcess(running, look?.postmaster, by: clock.now + limit)
         } else {
             process = .stopped
         }
@@ -32,12 +33,22 @@ extension LocalServer {
     }
 
     private func observeStorage(
-        _ running: ProcessIdentity?, by deadline: BootInstant
+        _ look: DirectoryLook?, _ running: ProcessIdentity?, by deadline: BootInstant
     ) async -> ServerObservation.Storage {
-        let directory = settings.dataDirectory
-        guard files.exists(directory) else { return .empty }
+        guard let look else {
+            return lastStorage ?? .unreadable("the disk of \(settings.dataDirectory) does not answer")
+        }
+        let storage = await storage(look, running, by: deadline)
+        lastStorage = storage
+        return storage
+    }
+
+    private func storage(
+        _ look: DirectoryLook, _ running: ProcessIdentity?, by deadline: BootInstant
+    ) async -> ServerObservation.Storage {
+        guard let isEmpty = look.isEmpty else { return .unreadable(look.failure ?? "") }
+        guard !isEmpty else { return .empty }
         do {
-            if try files.names(in: directory).isEmpty { return .empty }
             let data: ControlData
             if let control, control.postmaster == running {
                 data = control.data
@@ -49,32 +60,17 @@ extension LocalServer {
                 .init(
                     systemIdentifier: data.systemIdentifier, timeline: data.timeline,
                     clusterState: data.clusterState, checkpoint: data.checkpoint,
-                    canRewind: data.hasChecksums || data.walLogHints, hasStandbySignal: hasStandbySignal,
-                    newestTimeline: newestTimeline, isHalfRewound: files.exists(rewindMarker)))
+                    canRewind: data.hasChecksums || data.walLogHints, hasStandbySignal: look.hasStandbySignal,
+                    newestTimeline: look.newestTimeline, isHalfRewound: look.isHalfRewound))
         } catch {
             return .unreadable("\(error)")
         }
     }
 
-    /// From the newest history file in pg_wal: its last line names the timeline before and where that ended.
-    private var newestTimeline: ServerObservation.TimelineOrigin? {
-        let directory = "\(settings.dataDirectory)/pg_wal"
-        let names = ((try? files.names(in: directory)) ?? []).filter { $0.count == 16 && $0.hasSuffix(".history") }
-        guard let newest = names.max(), let number = UInt32(newest.prefix(8), radix: 16),
-            let text = try? readSmallText("\(directory)/\(newest)"),
-            let start = TimelineHistory(timeline: Timeline(number), parsing: text).entries.last?.end
-        else { return nil }
-        return .init(timeline: Timeline(number), start: start)
-    }
-
-    var hasStandbySignal: Bool {
-        ["standby.signal", "recovery.signal"].contains { files.exists("\(settings.dataDirectory)/\($0)") }
-    }
-
     private func observeProcess(
-        _ running: ProcessIdentity, by deadline: BootInstant
+        _ running: ProcessIdentity, _ file: PostmasterFile?, by deadline: BootInstant
     ) async -> ServerObservation.Process {
-        if isStopping || postmasterFile()?.status == .stopping {
+        if isStopping || file?.status == .stopping {
             let since = stoppingSince ?? clock.now
             stoppingSince = since
             return .stopping(since: since)
@@ -88,17 +84,19 @@ extension LocalServer {
             lastRunning = answer
             return .running(answer)
         } catch let error as PostgresError {
-            return silent(running, because: error)
+            return silent(running, file, because: error)
         } catch {
             return unresponsive()
         }
     }
 
     /// The postmaster lives and gave no answer: why?
-    private func silent(_ running: ProcessIdentity, because error: PostgresError) -> ServerObservation.Process {
+    private func silent(
+        _ running: ProcessIdentity, _ file: PostmasterFile?, because error: PostgresError
+    ) -> ServerObservation.Process {
         guard postmaster?.identity == running else { return .stopped }
         log.debug("no answer from the server", metadata: ["error": "\(error)"])
-        let isStarting = postmasterFile().map { $0.status == .starting || $0.status == nil } ?? false
+        let isStarting = file.map { $0.status == .starting || $0.status == nil } ?? false
         if error.isCannotConnectNow || (error.code == .cannotConnect && isStarting && lastRunning == nil) {
             let since = startingSince ?? clock.now
             startingSince = since

@@ -16,8 +16,10 @@ extension LocalServer {
     }
 
     /// Promotes a standby and returns when it accepts writes. A server that is a primary already is left alone.
+    /// - Throws: `refused` when `pre_promote` says no; nothing has happened then.
     public func promote(by deadline: BootInstant) async throws {
         guard try await isInRecovery(by: deadline) else { return }
+        try await hooks.prePromote(by: deadline)
         log.info("promoting")
         let answer = try await query("select pg_catalog.pg_promote(false)", by: deadline)
         guard answer.scalar == "t" else { throw ServerError(.programFailed, "pg_promote refused") }
@@ -39,19 +41,26 @@ extension LocalServer {
         let present = try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline)
         if present.scalar == wanted { return .unchanged }
         try writeInclude(for: upstream)
+        return try await applyUpstream(wanted, wanted: "follow \(upstream.name)", by: deadline)
+    }
+
+    /// Reloads, and makes sure that the server has taken our word for its upstream.
+    private func applyUpstream(
+        _ conninfo: String, wanted purpose: String, by deadline: BootInstant
+    ) async throws -> FollowOutcome {
         guard let connection, await connection.serverVersion >= 130_000 else { return .restartNeeded }
-        _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
+        try await reload(by: deadline)
         let patience = min(deadline, clock.now + .seconds(5))
         while true {
             // A little longer than the patience, so that the reason is told and not the statement's deadline.
             let now = try await query(Self.upstreamSettingSQL, by: patience + .seconds(1))
-            if now.value("setting") == wanted { return .reloaded }
+            if now.value("setting") ?? "" == conninfo { return .reloaded }
             guard clock.now < patience else {
                 let file = now.value("sourcefile") ?? "another source"
                 throw ServerError(
                     .overridden,
                     "primary_conninfo comes from \(file) and not from \(settings.includeFile), so this standby cannot "
-                        + "follow \(upstream.name); remove the setting there (ALTER SYSTEM RESET primary_conninfo)")
+                        + "\(purpose); remove the setting there (ALTER SYSTEM RESET primary_conninfo)")
             }
             try await clock.sleep(until: clock.now + .milliseconds(10), tolerance: nil)
         }
@@ -59,6 +68,16 @@ extension LocalServer {
 
     private static let upstreamSettingSQL =
         "select setting, sourcefile from pg_catalog.pg_settings where name = 'primary_conninfo'"
+
+    /// From now on the standby replays from its archive only (`nostream`).
+    /// - Throws: `overridden` as `follow` does.
+    @discardableResult
+    public func stopStreaming(by deadline: BootInstant) async throws -> FollowOutcome {
+        let present = try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline)
+        if present.scalar ?? "" == "" { return .unchanged }
+        try writeInclude(for: nil)
+        return try await applyUpstream("", wanted: "replay from the archive only", by: deadline)
+    }
 
     /// Writes a checkpoint.
     public func checkpoint(by deadline: BootInstant) async throws {
@@ -72,21 +91,6 @@ extension LocalServer {
     /// Rereads the configuration.
     public func reload(by deadline: BootInstant) async throws {
         _ = try await query("select pg_catalog.pg_reload_conf()", by: deadline)
-    }
-
-    /// Proves that a primary takes connections and gets its log onto the disk: a new connection, and a transaction
-    /// that has to wait for a flush. A transactional message does that with about 100 bytes of log and one
-    /// transaction id; `txid_current()` alone commits without waiting, `pg_create_restore_point` fills the owner's
-    /// log, and a table would be the owner's. A server whose flush position moved since the last probe has proved
-    /// the disk by its own work, so only an idle primary spends an id, once a call.
-    public func probeWrites(by deadline: BootInstant) async throws {
-        let probe = try await connect(by: deadline)
-        let position = try await probe.query("select pg_catalog.pg_current_wal_flush_lsn()", by: deadline).scalar
-        let flushed = position.flatMap { LSN($0) }
-        defer { lastFlushed = flushed }
-        if let flushed, let lastFlushed, flushed > lastFlushed { return }
-        _ = try await probe.query(
-            "select pg_catalog.pg_logical_emit_message(true, 'pgadopt', 'probe')", by: deadline)
     }
 
     public func isInRecovery(by deadline: BootInstant) async throws -> Bool {
@@ -109,29 +113,35 @@ extension LocalServer {
         if let database { all.append(("dbname", database)) }
         all.append(("application_name", application))
         let defaults = ["sslmode": "prefer", "connect_timeout": "5"]
-        let options = defaults.merging(login.options) { $1 }
+        var options = defaults.merging(login.options) { $1 }
+        // Of several addresses (a standby cluster's upstream) the one that can be written is the primary.
+        if upstream.host.contains(",") { options["target_session_attrs"] = "read-write" }
         all += options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return ConnectionString(all)
     }
 
     /// Writes the include file and the passfile it refers to.
     func writeInclude(for upstream: Upstream?) throws {
-        try writePassFile()
-        let recovery = ServerSettings.Recovery(
-            primaryConnInfo: upstream.map { connectionInfo(to: $0, application: settings.name).description },
-            primarySlotName: upstream != nil && settings.usesSlots ? slotName(forMember: settings.name) : nil)
-        try files.write(settings.render(recovery), to: settings.includeFile, mode: 0o640)
+        try rewriteInclude { file in
+            file.primaryConnInfo = upstream.map { connectionInfo(to: $0, application: settings.name).description }
+            file.primarySlotName = upstream != nil && settings.usesSlots ? slotName(forMember: settings.name) : nil
+        }
     }
 
     /// One line a login, for any server: `*:*:*:USER:PASSWORD`.
     func writePassFile() throws {
-        func escaped(_ text: String) -> String {
-            text.reduce(into: "") { $0 += $1 == ":" || $1 == "\\" ? "\\\($1)" : String($1) }
-        }
         let lines = [settings.replication, settings.rewind].compactMap { login in
-            login.password.map { "*:*:*:\(escaped(login.user)):\(escaped($0))\n" }
+            login.password.map { passFileLine(login.user, $0) }
         }
         guard !lines.isEmpty else { return }
         try files.write(lines.joined(), to: settings.passFile)
     }
+}
+
+/// `*:*:*:USER:PASSWORD` (libpq, "The Password File").
+func passFileLine(_ user: String, _ password: String) -> String {
+    func escaped(_ text: String) -> String {
+        text.reduce(into: "") { $0 += $1 == ":" || $1 == "\\" ? "\\\($1)" : String($1) }
+    }
+    return "*:*:*:\(escaped(user)):\(escaped(password))\n"
 }

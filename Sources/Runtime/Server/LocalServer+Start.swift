@@ -18,8 +18,8 @@ extension LocalServer {
         }
         try await settle(by: deadline)
         try prepare(mode)
-        let options = startOptions()
-        let logOffset = (try? readSmallFile(settings.logFile, limit: 1 << 26).count) ?? 0
+        let options = try await startOptions(mode, by: deadline)
+        let logOffset = files.size(of: settings.logFile)
         startingSince = clock.now
         let process = DetachedProcess(
             path: settings.program("postgres"),
@@ -40,6 +40,9 @@ extension LocalServer {
     /// stopped immediately, and two seconds later killed with all its children.
     public func stop(_ mode: StopMode, by deadline: BootInstant) async throws {
         guard adopt() != nil, let postmaster else { return }
+        // Not before an immediate stop: the server has to be gone, whatever the operator's program would like.
+        if mode == .fast { await hooks.beforeStop(by: min(deadline, clock.now + Self.beforeStopLimit)) }
+        guard !postmaster.hasExited else { return ended(postmaster.identity) }
         isStopping = true
         stoppingSince = clock.now
         connection = nil
@@ -62,6 +65,9 @@ extension LocalServer {
         ended(postmaster.identity)
     }
 
+    /// For `before_stop`; the server is stopped then.
+    static let beforeStopLimit = Duration.seconds(60)
+
     // MARK: parts
 
     /// Signal file and include file for the role to come.
@@ -74,16 +80,46 @@ extension LocalServer {
         case .primary:
             try files.remove("\(directory)/standby.signal")
             try writeInclude(for: nil)
-        case .standby(let upstream):
+        case .standby(let upstream?):
             try files.write("", to: "\(directory)/standby.signal")
             try writeInclude(for: upstream)
+        case .standby(nil):
+            // In a leaderless moment the upstream stays what it is.
+            try files.write("", to: "\(directory)/standby.signal")
+            try rewriteInclude { _ in }
         }
     }
 
-    /// What the owner started PostgreSQL with, from postmaster.opts.
-    func startOptions() -> [String] {
+    /// What the owner started PostgreSQL with, from postmaster.opts, without what we added.
+    func ownersOptions() -> [String] {
         let text = (try? readSmallText("\(settings.dataDirectory)/postmaster.opts")) ?? ""
         return PostmasterOptions(parsingFile: text).carriedOver
+    }
+
+    /// The owner's options, then ours: the cluster's settings, and on a standby never less than what its log asks for.
+    func startOptions(_ mode: StartMode, by deadline: BootInstant) async throws -> [String] {
+        var ours = wanted?.commandLine ?? [:]
+        if case .standby = mode {
+            for (name, least) in try await raisedLimits(ours, by: deadline) { ours[name] = String(least) }
+        }
+        guard !ours.isEmpty else { return ownersOptions() }
+        let marked = ["-c", PostmasterOptions.marker]
+        return ownersOptions() + marked + ours.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
+    }
+
+    /// A standby stops, or does not start, with less of these than its primary had when it wrote the log.
+    private func raisedLimits(_ ours: [String: String], by deadline: BootInstant) async throws -> [String: Int] {
+        let control = try await controlData(by: deadline).settings
+        var raised: [String: Int] = [:]
+        for (name, field) in ClusterParameters.standbyLimits {
+            guard let least = control[field] else { continue }
+            let configured: String
+            if let value = ours[name] { configured = value } else { configured = try await configuredValue(of: name, by: deadline) }
+            guard let value = Int(configured), value < least else { continue }
+            log.warning("\(name) is \(value) here and \(least) on the primary: this standby starts with \(least)")
+            raised[name] = least
+        }
+        return raised
     }
 
     private func waitUntilReady(logOffset: Int, by deadline: BootInstant) async throws {
@@ -126,8 +162,7 @@ extension LocalServer {
 
     /// The last lines of the postmaster's output since `offset`, for error texts.
     private func logTail(from offset: Int) -> String {
-        guard let bytes = try? readSmallFile(settings.logFile, limit: 1 << 26), bytes.count > offset else { return "" }
-        let lines = String(decoding: bytes[offset...], as: UTF8.self).split(separator: "\n").suffix(3)
+        let lines = files.text(of: settings.logFile, from: offset).split(separator: "\n").suffix(3)
         return lines.isEmpty ? "" : "; it said: \(lines.joined(separator: "; "))"
     }
 }

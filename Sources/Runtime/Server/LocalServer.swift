@@ -11,10 +11,17 @@ import Timekeeping
 /// stopped by signals. Operations are not guarded against each other; the agent runs one at a time.
 public actor LocalServer {
     public nonisolated let settings: ServerSettings
+    /// Shows whether the server can write; works beside this actor, so that nothing here can hold it up.
+    public nonisolated let probe: WriteProbe
+    /// The operator's programs: the agent calls the callbacks, `promote` and `stop` theirs.
+    public nonisolated let hooks: Hooks
     let clock: any BootTimeClock
     let log: Logger
     let runner: ProgramRunner
     let files: Files
+    let directory: DirectoryReader
+    /// For the moments when the disk does not answer.
+    var lastStorage: ServerObservation.Storage?
 
     /// The postmaster we watch.
     var postmaster: ProcessHandle?
@@ -30,10 +37,10 @@ public actor LocalServer {
     var lastRunning: ServerObservation.Running?
     /// Control data of the running postmaster: what observation needs of it does not change under it.
     var control: (postmaster: ProcessIdentity, data: ControlData)?
+    /// The configuration that was asked for last; nil: the settings' own `render` makes the include file.
+    var wanted: ServerConfiguration?
     /// Names for the addresses standbys stream from.
     var members: [Upstream] = []
-    /// For the probe: the flush position of the last look.
-    var lastFlushed: LSN?
     private let exitEvents: AsyncStream<ProcessIdentity>.Continuation
 
     /// One element each time the watched postmaster has ended, within milliseconds, whoever ended it.
@@ -43,8 +50,12 @@ public actor LocalServer {
         self.settings = settings
         self.clock = clock
         self.log = log
+        hooks = Hooks(settings, clock: clock, log: log)
+        probe = WriteProbe(settings, clock: clock, log: log)
         runner = ProgramRunner(user: settings.user, clock: clock)
         files = Files(user: settings.user)
+        directory = DirectoryReader(
+            settings.dataDirectory, rewindMarker: settings.rewindMarker, Files(user: settings.user))
         (postmasterExits, exitEvents) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(8))
     }
 
@@ -55,7 +66,12 @@ public actor LocalServer {
     @discardableResult
     public func adopt() -> ProcessIdentity? {
         if let postmaster, !postmaster.hasExited { return postmaster.identity }
-        guard let found = postmasterFile()?.runningPostmaster(in: realPath(settings.dataDirectory)) else { return nil }
+        return adopt(postmasterFile())
+    }
+
+    func adopt(_ file: PostmasterFile?) -> ProcessIdentity? {
+        if let postmaster, !postmaster.hasExited { return postmaster.identity }
+        guard let found = file?.runningPostmaster(in: realPath(settings.dataDirectory)) else { return nil }
         do {
             let handle = try ProcessHandle(found)
             watch(handle)
@@ -102,23 +118,9 @@ public actor LocalServer {
 
     // MARK: connections
 
-    /// libpq settings of a connection to the local server.
-    var localSettings: [String: String] {
-        var all = settings.superuser.options
-        all["host"] = settings.host
-        all["port"] = String(settings.port)
-        all["dbname"] = settings.database
-        all["user"] = settings.superuser.user
-        all["password"] = settings.superuser.password
-        all["application_name"] = "pgadopt-agent"
-        // English texts; no statement of ours waits for a synchronous standby, or outlives us by long.
-        all["options"] = "-c lc_messages=C -c synchronous_commit=local -c statement_timeout=60s"
-        return all
-    }
-
     /// A new connection to the local server.
     func connect(by deadline: BootInstant) async throws -> PostgresConnection {
-        try await PostgresConnection.connect(localSettings, by: deadline, clock: clock)
+        try await PostgresConnection.connect(settings.localConnection(), by: deadline, clock: clock)
     }
 
     /// Runs a statement on the kept connection, which is opened anew when it was lost.

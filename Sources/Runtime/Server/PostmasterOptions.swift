@@ -14,6 +14,9 @@ public struct PostmasterOptions: Equatable, Sendable {
         arguments = parts.enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
     }
 
+    /// Behind this option come ours: a name of our own that PostgreSQL accepts and does nothing with.
+    static let marker = "pgadopt.options=below"
+
     /// The options the owner gave, without those we give ourselves: the data directory and `config_file`.
     /// Both ways to write a setting (`-c name=value`, `--name=value`) are known.
     public var carriedOver: [String] {
@@ -24,6 +27,7 @@ public struct PostmasterOptions: Equatable, Sendable {
             case "-D": _ = rest.popFirst()
             case "-c":
                 guard let setting = rest.popFirst() else { break }
+                if setting == Self.marker { return kept }
                 if !Self.isOurs(setting) { kept += ["-c", setting] }
             default:
                 if argument.hasPrefix("-D") || argument.hasPrefix("--") && Self.isOurs(String(argument.dropFirst(2))) {

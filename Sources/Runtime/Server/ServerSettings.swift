@@ -91,7 +91,29 @@ public struct ServerSettings: Sendable {
         self.timestamp = timestamp
     }
 
+    /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
+    var rewindMarker: String { "\(stateDirectory)/\(name).rewinding" }
+
     func program(_ name: String) -> String { "\(binDirectory)/\(name)" }
+
+    /// Options of a session that writes: it does not wait for synchronous standbys, and whatever the role or the
+    /// database say of transactions does not keep it from writing.
+    static let neverWaiting = "-c synchronous_commit=local -c default_transaction_read_only=off"
+
+    /// libpq settings of a connection to the local server as superuser.
+    /// - Parameter options: further settings of the session, above those of the role and of the database.
+    func localConnection(application: String = "pgadopt-agent", options: String = "") -> [String: String] {
+        var all = superuser.options
+        all["host"] = host
+        all["port"] = String(port)
+        all["dbname"] = database
+        all["user"] = superuser.user
+        all["password"] = superuser.password
+        all["application_name"] = application
+        // English texts; no statement of ours outlives us by long. What writes adds `neverWaiting`.
+        all["options"] = "-c lc_messages=C -c statement_timeout=60s \(options)"
+        return all
+    }
 
     /// `-c config_file=` where it is needed.
     var configArguments: [String] { configFile.map { ["-c", "config_file=\($0)"] } ?? [] }

@@ -77,17 +77,36 @@ extension ClusterStore {
         }
         do {
             let result = try await client.put(key: paths.key(name), value: value, lease: lease, timeout: retryTimeout)
-            let revision = result.header.revision
-            if (cache.keys[name]?.modRevision ?? 0) < revision {
-                let created = cache.keys[name]?.createRevision ?? revision
-                cache.note(name, StoredValue(value: value, createRevision: created, modRevision: revision, lease: lease))
-            }
-            if case .connected = state { publishOwnWrite() }
+            noteWrite(name, value, lease: lease, revision: result.header.revision)
             return .done(cache.view)
         } catch let error as EtcdError where error.isAmbiguous {
             return await settle(error) { cache in
                 cache.keys[name].map { $0.value == value && $0.lease == lease } == true ? .applied : .open
             }
         }
+    }
+
+    /// Writes a key of the leader's on the condition that our name is on the leader key, unless it has that value
+    /// already.
+    func putWhileLeading(_ name: String, _ value: [UInt8]) async throws -> WriteOutcome {
+        if let found = cache.keys[name], found.value == value, case .connected = state { return .done(cache.view) }
+        do {
+            let result = try await client.txn(
+                compares: [Compare(paths.key("leader"), .value(self.name))],
+                success: [.put(key: paths.key(name), value: value)], failure: [], timeout: retryTimeout)
+            guard result.succeeded else { return .compareFailed(cache.view) }
+            noteWrite(name, value, lease: 0, revision: result.header.revision)
+            return .done(cache.view)
+        } catch let error as EtcdError where error.isAmbiguous {
+            return await settle(error) { $0.keys[name]?.value == value ? .applied : .open }
+        }
+    }
+
+    private func noteWrite(_ name: String, _ value: [UInt8], lease: Int64, revision: Int64) {
+        if (cache.keys[name]?.modRevision ?? 0) < revision {
+            let created = cache.keys[name]?.createRevision ?? revision
+            cache.note(name, StoredValue(value: value, createRevision: created, modRevision: revision, lease: lease))
+        }
+        if case .connected = state { publishOwnWrite() }
     }
 }

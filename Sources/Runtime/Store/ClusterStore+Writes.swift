@@ -36,20 +36,20 @@ extension ClusterStore {
         }
     }
 
-    /// Deletes the leader key if our name is on it. With `finalLSN` the position goes into `status` first, so that
-    /// candidates can tell whether they have everything; slots are kept as last known.
+    /// Deletes the leader key if our name is on it. With `finalLSN` the position goes into `status` in the same
+    /// transaction, so that candidates can tell whether they have everything; slots are kept as last known.
     @discardableResult
     public func releaseLock(finalLSN: LSN?) async throws -> WriteOutcome {
+        var steps: [RequestOperation] = []
         if let finalLSN {
             var status = cache.view.status
             status.optime = finalLSN
-            // Giving up the lock matters more than the position.
-            do { try await writeStatus(status) } catch { log.warning("final position not written: \(error)") }
+            steps.append(.put(key: paths.key("status"), value: status.json.bytes))
         }
         let key = paths.key("leader")
         let me = member
         return try await carryOut(
-            compares: [Compare(key, .value(name))], success: [.delete(.key(key))]
+            compares: [Compare(key, .value(name))], success: steps + [.delete(.key(key))]
         ) { $0.view.leader?.name == me ? .open : .applied }
     }
 
@@ -62,10 +62,22 @@ extension ClusterStore {
         try await compareAndPut("initialize", Array(systemIdentifier.utf8), expected: replacing)
     }
 
+    /// Deletes `initialize` if it still stands at `expecting`: the making of a new cluster has failed.
+    @discardableResult
+    public func removeInitialize(expecting modRevision: Int64) async throws -> WriteOutcome {
+        try await compareAndDelete("initialize", expected: modRevision)
+    }
+
     /// Replaces the dynamic configuration if it is still at `expecting` (nil: if there is none).
     @discardableResult
     public func writeConfig(_ config: JSON, expecting modRevision: Int64?) async throws -> WriteOutcome {
         try await compareAndPut("config", config.bytes, expected: modRevision ?? 0)
+    }
+
+    /// Writes the configuration where there is none, or over a value that nobody can read, as last seen.
+    @discardableResult
+    public func restoreConfig(_ config: JSON) async throws -> WriteOutcome {
+        try await compareAndPut("config", config.bytes, expected: cache.keys["config"]?.modRevision ?? 0)
     }
 
     /// Asks for a switchover (with `leader`) or a failover (without), on top of the `failover` key last seen.
@@ -91,11 +103,15 @@ extension ClusterStore {
     public func writeSync(_ sync: SyncKey?, expecting modRevision: Int64?) async throws -> WriteOutcome {
         let expected = modRevision ?? 0
         if let sync { return try await compareAndPut("sync", sync.json.bytes, expected: expected) }
-        let key = paths.key("sync")
+        return try await compareAndDelete("sync", expected: expected)
+    }
+
+    private func compareAndDelete(_ name: String, expected: Int64) async throws -> WriteOutcome {
+        let key = paths.key(name)
         return try await carryOut(
             compares: [Compare(key, .modRevision(expected))], success: [.delete(.key(key))]
         ) { cache in
-            guard let found = cache.keys["sync"] else { return .applied }
+            guard let found = cache.keys[name] else { return .applied }
             return found.modRevision == expected ? .open : .ruledOut
         }
     }
@@ -106,14 +122,16 @@ extension ClusterStore {
         try await putUnlessSame(paths.member(member), report.json.bytes, lease: lease)
     }
 
+    /// Patroni puts the leader's keys without a condition; a put that was delayed would then take the place of what
+    /// a later leader has written. Here our name must still be on the leader key.
     @discardableResult
     public func writeStatus(_ status: StatusKey) async throws -> WriteOutcome {
-        try await putUnlessSame("status", status.json.bytes)
+        try await putWhileLeading("status", status.json.bytes)
     }
 
     @discardableResult
     public func writeHistory(_ entries: [HistoryEntry]) async throws -> WriteOutcome {
-        try await putUnlessSame("history", HistoryEntry.json(entries).bytes)
+        try await putWhileLeading("history", HistoryEntry.json(entries).bytes)
     }
 
     /// `failsafe`: member name to api_url.
@@ -121,13 +139,13 @@ extension ClusterStore {
     public func writeFailsafe(_ members: [String: String]) async throws -> WriteOutcome {
         var object = JSONObject()
         for name in members.keys.sorted() { object[name] = members[name].map(JSON.string) }
-        return try await putUnlessSame("failsafe", JSON.object(object).bytes)
+        return try await putWhileLeading("failsafe", JSON.object(object).bytes)
     }
 
-    private nonisolated var name: [UInt8] { Array(member.utf8) }
+    nonisolated var name: [UInt8] { Array(member.utf8) }
 }
 
 extension JSON {
     /// As Patroni writes it: compact UTF-8.
-    fileprivate var bytes: [UInt8] { Array(text.utf8) }
+    var bytes: [UInt8] { Array(text.utf8) }
 }

@@ -85,7 +85,7 @@ public actor ClusterStore {
                     if case .compacted = error.code { continue }  // read again
                     if error.code != .cancelled { report(error) }
                 } catch {
-                    if !(error is CancellationError) { log.info("watch: \(error); reading again") }
+                    if error is WatchFellBehind { log.info("the watch tells less than the store knows; reading again") }
                     continue
                 }
             }
@@ -137,7 +137,9 @@ public actor ClusterStore {
                 roundsBehind = 0
                 confirm(at: clock.now)
             case .interrupted(let error):
-                log.info("watch interrupted: \(error)")
+                // While the store is known not to answer, it is read again and again anyway.
+                guard failingSince == nil else { break }
+                log.debug("the watch was interrupted: \(error)")
                 await refresh()
             }
         }
@@ -176,6 +178,8 @@ public actor ClusterStore {
     }
 
     private func confirm(at instant: BootInstant) {
+        // A watch that goes on after a restore brings the new history's events onto the old one's keys.
+        guard !wentBack else { return }
         if failingSince != nil { log.notice("the store answers again") }
         failingSince = nil
         confirmed = max(instant, confirmed ?? instant)

@@ -71,7 +71,10 @@ public actor LeaseKeeper {
     public func setTTL(_ ttl: Duration) {
         let whole = Self.wholeSeconds(ttl)
         guard whole != self.ttl else { return }
-        log.notice("ttl changed from \(self.ttl) to \(whole): taking a new lease")
+        // Before the first lease there is nothing to change: the store has only now said how long it is to be.
+        if lease != nil {
+            log.notice("ttl changed from \(self.ttl.components.seconds) s to \(whole.components.seconds) s: taking a new lease")
+        }
         self.ttl = whole
         lease = nil
         sleeper?.cancel()
@@ -84,6 +87,25 @@ public actor LeaseKeeper {
         self.lease = nil
         publish(.none)
         try await client.leaseRevoke(id: lease.id, timeout: tryTimeout)
+    }
+
+    /// Takes another lease and gives this one back; returns when the store has confirmed that it is gone, so that
+    /// nothing sent under it can be carried out any more. Only the store's word counts: an etcd that elects a new
+    /// leader gives every lease its full ttl again.
+    public func retire(_ id: Int64) async {
+        if lease?.id == id {
+            log.info("lease \(String(id, radix: 16)) is given back; taking a new one")
+            lease = nil
+            publish(.none)
+            sleeper?.cancel()
+        }
+        while !Task.isCancelled {
+            do {
+                return try await client.leaseRevoke(id: id, timeout: tryTimeout)
+            } catch {
+                try? await clock.sleep(until: clock.now + .milliseconds(500), tolerance: nil)
+            }
+        }
     }
 
     /// Keeps a lease until the task is cancelled.
@@ -119,7 +141,7 @@ public actor LeaseKeeper {
             let grant = try await client.leaseGrant(ttlSeconds: wanted.components.seconds, timeout: tryTimeout)
             guard ttl == wanted else { return }  // changed meanwhile; this one expires unused
             let lease = Lease(id: grant.id, ttl: .seconds(grant.ttl), confirmed: sent)
-            log.info("lease \(String(grant.id, radix: 16)) for \(grant.ttl) s")
+            log.debug("lease \(String(grant.id, radix: 16)) for \(grant.ttl) s")
             confirmed(lease)
         } catch {
             await failed("no lease", error)

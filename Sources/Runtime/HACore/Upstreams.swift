@@ -1,0 +1,57 @@
+import Cluster
+
+/// Whom this server streams from, and whom it copies.
+extension Situation {
+    /// The member of tag `replicatefrom` while it runs and does not itself stream from here, else the leader.
+    var wantedUpstream: Upstream? {
+        guard let name = settings.replicateFrom, name != me, name != leader?.name, let source = view?.member(name),
+            source.state == .running, let upstream = source.upstream, !streamsFromHere(source)
+        else { return leaderUpstream }
+        return upstream
+    }
+
+    /// Host and port decide; the name is only how we call it.
+    func streams(from wanted: Upstream?) -> Bool {
+        guard let upstream = standby?.upstream, let wanted else { return false }
+        return upstream.host == wanted.host && upstream.port == wanted.port
+    }
+
+    /// By the tags `replicatefrom` of that member and of those before it.
+    private func streamsFromHere(_ member: Member) -> Bool {
+        var seen: Set<String> = []
+        var next: Member? = member
+        while let present = next, seen.insert(present.name).inserted {
+            guard let source = present.tags["replicatefrom"]?.string else { return false }
+            if source == me { return true }
+            next = view?.member(source)
+        }
+        return next != nil
+    }
+
+    /// A running member tagged `clonefrom` on the leader's timeline, so as to spare the leader; after a copy that
+    /// failed, the leader itself.
+    var cloneSource: Upstream? {
+        guard failure(of: .clone) == nil, failure(of: .reinitialise) == nil else { return leaderUpstream }
+        let offered = (view?.members ?? []).filter { isCloneSource($0) }.compactMap(\.upstream)
+        guard !offered.isEmpty else { return leaderUpstream }
+        // Spread over the members, and the same each time.
+        return offered[me.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF } % offered.count]
+    }
+
+    func isCloneSource(_ member: Member) -> Bool {
+        member.name != me && member.name != leader?.name && member.state == .running
+            && member.tags["clonefrom"]?.bool == true && member.timeline != nil && member.timeline == leaderTimeline
+    }
+
+    /// Members that stream from this server: all others from a leader, else those that ask for it by tag.
+    var downstreamMembers: [String] {
+        (view?.members ?? []).filter { member in
+            member.name != me && member.tags["nostream"]?.bool != true
+                && (leaderIsMyName || member.tags["replicatefrom"]?.string == me)
+        }.map(\.name).sorted()
+    }
+}
+
+extension Member {
+    var upstream: Upstream? { address.map { Upstream(name: name, host: $0.host, port: $0.port) } }
+}

@@ -1,0 +1,283 @@
+import API
+import Cluster
+import Etcd
+import EtcdFixture
+import Glibc
+import JSON
+import Kernel
+import NIOPosix
+import PostgresClient
+import PostgresModel
+import Store
+import Testing
+import Timekeeping
+
+/// A cluster on this host as its owner would have it: the real programs, one etcd, PostgreSQL servers in directories
+/// of their own. They run as the OS user postgres when the tests run as root.
+///
+/// Everything ends with the test program: a shell that holds the other end of a pipe ends what carries the root
+/// directory's name on its command line, and removes the directory.
+final class AgentHarness: Sendable {
+    static let bin = "/usr/lib/postgresql/15/bin"
+    static let clock = BootClock()
+    static var soon: BootInstant { clock.now + .seconds(30) }
+
+    let root: String
+    let etcd: EtcdCluster
+    let store: ClusterStore
+    let members: [String]
+    private let user: OSUser?
+    private let sqlPorts: [String: Int]
+    private let apiPorts: [String: Int]
+    private let programs: String
+    private let leash: Int32
+
+    init(_ members: [String]) async throws {
+        self.members = members
+        user = geteuid() == 0 ? OSUser(named: "postgres") : nil
+        root = "/tmp/pgadopt-agents-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        let ports = try freePorts(2 * members.count)
+        sqlPorts = Dictionary(uniqueKeysWithValues: zip(members, ports))
+        apiPorts = Dictionary(uniqueKeysWithValues: zip(members, ports.dropFirst(members.count)))
+        programs = try builtPrograms()
+        mkdir(root, 0o755)
+        if let user { chown(root, user.uid, user.gid) }
+        let pipe = "\(root)/leash"
+        guard mkfifo(pipe, 0o600) == 0 else { throw HarnessError("no fifo: \(errno)") }
+        leash = open(pipe, O_RDWR | O_CLOEXEC)
+        _ = try DetachedProcess(
+            path: "/bin/sh", arguments: ["-c", Self.watchdogScript],
+            environment: ["ROOT": root, "PATH": "/usr/bin:/bin"], logFile: "/dev/null"
+        ).start()
+        etcd = EtcdCluster()
+        let client = try EtcdClient(
+            EtcdConfiguration(endpoints: etcd.clientPorts.map { .init(host: "127.0.0.1", port: $0) }))
+        _ = try await client.status(timeout: .seconds(10))
+        store = ClusterStore(client: client, namespace: "service", scope: "demo", member: "test")
+        for name in members { try writeFiles(name) }
+    }
+
+    /// Ends everything; returns when the directory is gone.
+    func clean() async {
+        close(leash)
+        etcd.stop()
+        let end = Self.clock.now + .seconds(10)
+        while access(root, F_OK) == 0, Self.clock.now < end {
+            try? await Self.clock.sleep(until: Self.clock.now + .milliseconds(20), tolerance: nil)
+        }
+    }
+
+    private static let watchdogScript = """
+        read line < "$ROOT/leash"
+        for turn in 1 2 3; do
+          for dir in /proc/[0-9]*; do
+            if grep -qa "$ROOT" "$dir/cmdline" 2>/dev/null; then kill -9 "${dir#/proc/}"; fi
+          done
+          sleep 0.1
+        done
+        rm -rf "$ROOT"
+        """
+
+    // MARK: Agents
+
+    /// The dynamic configuration that these tests begin with: short times.
+    static let dynamic: JSON = [
+        "ttl": 6, "loop_wait": 2, "retry_timeout": 2, "failsafe_mode": true,
+        "postgresql": ["use_pg_rewind": true],
+    ]
+
+    /// The member's file, with further lines at its end and in the section postgresql.
+    func configuration(_ name: String, postgresql: String = "", more: String = "") -> String {
+        """
+        scope: demo
+        name: \(name)
+        restapi:
+          listen: 127.0.0.1:\(apiPorts[name]!)
+          connect_address: 127.0.0.1:\(apiPorts[name]!)
+        etcd3:
+          hosts: 127.0.0.1:\(etcd.clientPorts[0])
+        postgresql:
+          listen: 127.0.0.1:\(sqlPorts[name]!)
+          connect_address: 127.0.0.1:\(sqlPorts[name]!)
+          data_dir: \(root)/\(name)
+          bin_dir: \(Self.bin)
+          pgpass: \(root)/\(name).pass
+          authentication:
+            superuser: {username: postgres}
+            replication: {username: postgres}
+          parameters:
+            unix_socket_directories: \(root)
+        \(postgresql)
+        pgadopt:
+          runtime_dir: \(root)/\(name).run
+          state_dir: \(root)/\(name).state
+          guard: \(programs)/pgadopt-guard
+          config_file: \(root)/\(name).conf
+          include_file: \(root)/\(name).include
+        \(more)
+        """
+    }
+
+    func write(_ text: String, to file: String) throws {
+        let path = "\(root)/\(file)"
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw HarnessError("\(path): \(errno)") }
+        defer { close(descriptor) }
+        if let user { fchown(descriptor, user.uid, user.gid) }
+        let bytes = Array(text.utf8)
+        guard bytes.withUnsafeBytes({ Glibc.write(descriptor, $0.baseAddress, $0.count) }) == bytes.count else {
+            throw HarnessError("\(path): \(errno)")
+        }
+    }
+
+    private func writeFiles(_ name: String) throws {
+        for suffix in ["run", "state"] {
+            mkdir("\(root)/\(name).\(suffix)", 0o700)
+            if let user { chown("\(root)/\(name).\(suffix)", user.uid, user.gid) }
+        }
+        try write(configuration(name), to: "\(name).yml")
+        try write(
+            """
+            data_directory = '\(root)/\(name)'
+            hba_file = '\(root)/hba'
+            ident_file = '\(root)/ident'
+            listen_addresses = '127.0.0.1'
+            port = \(sqlPorts[name]!)
+            unix_socket_directories = '\(root)'
+            shared_buffers = 16MB
+            fsync = off
+            wal_keep_size = 128MB
+            wal_log_hints = on
+            include_if_exists = '\(name).include'
+
+            """, to: "\(name).conf")
+        try write("", to: "ident")
+        try write("local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n", to: "hba")
+    }
+
+    @discardableResult
+    func startAgent(_ name: String) throws -> ProcessHandle {
+        try ProcessHandle(
+            DetachedProcess(
+                path: "\(programs)/pgadopt-agent", arguments: ["\(root)/\(name).yml"],
+                environment: ["PATH": "\(Self.bin):/usr/bin:/bin", "LC_ALL": "C"], workingDirectory: "/",
+                logFile: "\(root)/\(name).agent.log", user: user
+            ).start())
+    }
+
+    /// A server that runs before any agent: initdb, started without us; its keys in the store as adoption writes them.
+    func startLegacyPrimary(_ name: String, dynamic: JSON = AgentHarness.dynamic) async throws {
+        try await run("\(Self.bin)/initdb", "-D", "\(root)/\(name)", "-U", "postgres", "-k", "--no-sync", "-A", "trust")
+        _ = try DetachedProcess(
+            path: "\(Self.bin)/postgres",
+            arguments: ["-D", "\(root)/\(name)", "-c", "config_file=\(root)/\(name).conf"],
+            environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"], workingDirectory: root,
+            logFile: "\(root)/\(name).log", user: user
+        ).start()
+        try await eventually("\(name) accepts connections") { try await self.sql(name, "select 1") == "1" }
+        let identifier = try await sql(name, "select system_identifier from pg_control_system()") ?? ""
+        try await store.writeInitialize(identifier)
+        try await store.writeConfig(dynamic, expecting: nil)
+    }
+
+    private func run(_ words: String...) async throws {
+        let handle = try ProcessHandle(
+            DetachedProcess(
+                path: words[0], arguments: Array(words.dropFirst()),
+                environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"], workingDirectory: root,
+                logFile: "\(root)/commands.log", user: user
+            ).start())
+        try await handle.exited()
+    }
+
+    // MARK: Looking
+
+    @discardableResult
+    func sql(_ name: String, _ text: String) async throws -> String? {
+        let connection = try await PostgresConnection.connect(
+            ["host": root, "port": "\(sqlPorts[name]!)", "user": "postgres", "dbname": "postgres"], by: Self.soon)
+        return try await connection.query(text, by: Self.soon).scalar
+    }
+
+    private static let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
+
+    /// A request to a member's API: status and body.
+    func ask(_ name: String, _ method: String = "GET", _ path: String, _ body: JSON? = nil) async throws -> (Int, String) {
+        let url = "http://127.0.0.1:\(apiPorts[name]!)\(path)"
+        let answer = try await Self.client.request(method, url, body: body?.text, deadline: .seconds(60))
+        return (answer.status, String(decoding: answer.body, as: UTF8.self))
+    }
+
+    func isUp(_ name: String, _ path: String) async -> Bool { (try? await ask(name, "GET", path).0) == 200 }
+
+    func view() async throws -> ClusterView { try await cluster().0 }
+
+    func cluster() async throws -> (ClusterView, [String: StoredValue]) {
+        let client = try EtcdClient(
+            EtcdConfiguration(endpoints: etcd.clientPorts.map { .init(host: "127.0.0.1", port: $0) }))
+        return try await readCluster(client, namespace: "service", scope: "demo")
+    }
+
+    func log(_ name: String) -> String { (try? readSmallText("\(root)/\(name).agent.log")) ?? "" }
+
+    /// Waits for a condition that has no event; an error counts as "not yet".
+    func eventually(
+        _ what: String, within limit: Duration = .seconds(30), _ condition: @Sendable () async throws -> Bool
+    ) async throws {
+        let end = Self.clock.now + limit
+        while true {
+            if (try? await condition()) == true { return }
+            guard Self.clock.now < end else {
+                for name in members { print("--- \(name)\n\(log(name))") }
+                throw HarnessError("never: \(what)")
+            }
+            try await Self.clock.sleep(until: Self.clock.now + .milliseconds(20), tolerance: nil)
+        }
+    }
+}
+
+struct HarnessError: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Runs a test with a cluster and ends the cluster whatever happens.
+func withAgents(_ members: [String], _ body: (AgentHarness) async throws -> Void) async throws {
+    let harness = try await AgentHarness(members)
+    do {
+        try await body(harness)
+    } catch {
+        await harness.clean()
+        throw error
+    }
+    await harness.clean()
+}
+
+/// The directory of the programs that were built with these tests: that of the test program.
+private func builtPrograms() throws -> String {
+    let me = linkTarget("/proc/self/exe") ?? ""
+    let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
+    let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""
+    return bundle.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
+}
+
+/// TCP ports nobody listens on at this moment.
+private func freePorts(_ count: Int) throws -> [Int] {
+    var sockets: [Int32] = []
+    defer { for socket in sockets { close(socket) } }
+    return try (0..<count).map { _ in
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        sockets.append(descriptor)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard bound else { throw HarnessError("no port: \(errno)") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
