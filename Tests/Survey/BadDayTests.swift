@@ -116,10 +116,17 @@ struct BadDayTests {
             "autovacuum": "off",
         ]
         try await TestServer.with(settings: settings) { server in
-            let hold =
-                "for i in 1 2 3; do '\(TestServer.bin)/psql' -X -q -h '\(server.directory)' -p \(server.port) -d postgres "
-                + "-c 'SELECT pg_sleep(60)' >/dev/null 2>&1 & done; i=0; while [ $i -lt 100 ]; do i=$((i + 1)); "
-                + "'\(TestServer.bin)/psql' -X -q -h '\(server.directory)' -p \(server.port) -d postgres -c '' 2>&1 | grep -q 'too many' && exit 0; sleep 0.1; done; exit 1"
+            // More sessions than slots, so that a late one takes what is left; they end with the server.
+            let psql = "'\(TestServer.bin)/psql' -X -q -h '\(server.directory)' -p \(server.port) -d postgres"
+            let hold = """
+                for i in 1 2 3 4 5 6; do \(psql) -c 'SELECT pg_sleep(90)' >/dev/null 2>&1 & done
+                i=0
+                while [ $i -lt 30 ]; do
+                    sleep 1; i=$((i + 1))
+                    if \(psql) -c '' 2>&1 | grep -q 'too many'; then exit 0; fi
+                done
+                exit 1
+                """
             try TestServer.command(TestServer.asPostgres(["sh", "-c", hold]))
             let facts = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest())
             #expect(facts.servers.first { $0.dataDirectory == server.data }.map { $0.sql == nil } == true)

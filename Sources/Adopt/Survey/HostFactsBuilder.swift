@@ -138,7 +138,8 @@ struct HostFactsBuilder {
         let mount = (record.text("mount") ?? "").split(whereSeparator: { $0.isWhitespace })
         if mount.count == 2 {
             facts.filesystem = String(mount[0])
-            facts.mountOptions = mount[1].split(separator: ",").map(String.init)
+            // An overlay names its directories; which ones is nobody's business.
+            facts.mountOptions = mount[1].split(separator: ",").map(String.init).filter { !$0.contains("dir=") }
         }
         facts.writeMilliseconds = record.text("io").flatMap(CommandOutput.writeMilliseconds)
         return facts
