@@ -9,7 +9,8 @@ import Testing
 struct RealServerTests {
     @Test func `a running server is found with its process, control data, SQL and files`() async throws {
         try await TestServer.with(settings: ["wal_log_hints": "on"]) { server in
-            try server.sql("CREATE ROLE repl REPLICATION LOGIN; SELECT pg_create_physical_replication_slot('old', true);")
+            try server.sql(
+                "CREATE ROLE repl REPLICATION LOGIN; SELECT pg_create_physical_replication_slot('old', true);")
             let facts = try await HostSurvey.run(
                 shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
             let found = try #require(facts.servers.first { $0.dataDirectory == server.data }, "\(facts.problems)")
@@ -50,7 +51,9 @@ struct RealServerTests {
     @Test func `hostile names of databases, files, settings and roles come through byte by byte`() async throws {
         let hostile = "x'; $(touch /tmp/pgadopt-pwned) \"\\ `id` \n dbname=y"
         try await TestServer.with { server in
-            let literal = "E'" + hostile.replacingOccurrences(of: "\\", with: "\\\\")
+            let literal =
+                "E'"
+                + hostile.replacingOccurrences(of: "\\", with: "\\\\")
                 .replacingOccurrences(of: "'", with: "''").replacingOccurrences(of: "\n", with: "\\n") + "'"
             try server.sql("SELECT format('CREATE DATABASE %I', \(literal)) \\gexec")
             try server.sql("SELECT format('CREATE ROLE %I', \(literal)) \\gexec")
@@ -58,7 +61,8 @@ struct RealServerTests {
             let directory = server.directory + "/ta\"r'get $(id)\n;é"
             try TestServer.command(TestServer.asPostgres(["mkdir", directory]))
             try TestServer.command(TestServer.asPostgres(["touch", directory + "/-rf"]))
-            let facts = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: directory))
+            let facts = try await HostSurvey.run(
+                shell: LocalShell(), request: SurveyRequest(targetDirectory: directory))
             let found = try #require(facts.servers.first { $0.dataDirectory == server.data })
             #expect(facts.problems.filter { $0.contains("server \(found.postmasterPID)") } == [])
             #expect(found.sql?.databases.map(\.name).contains(hostile) == true)
@@ -74,7 +78,11 @@ struct RealServerTests {
         try await TestServer.with(settings: ["autovacuum": "off"]) { server in
             try server.sql("CHECKPOINT")
             // pg_internal.init is the server's own cache, which any first connection to a database makes.
-            let list = ["sh", "-c", "cd \"$1\" && find . -type f ! -path './pg_stat*' ! -name pg_internal.init | sort | xargs sha256sum", "sh", server.data]
+            let list = [
+                "sh", "-c",
+                "cd \"$1\" && find . -type f ! -path './pg_stat*' ! -name pg_internal.init | sort | xargs sha256sum",
+                "sh", server.data,
+            ]
             let before = try TestServer.command(list)
             let position = try server.sql("SELECT pg_current_wal_insert_lsn()")
             _ = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
@@ -104,7 +112,8 @@ struct RealServerTests {
             let port = primary.port + 1
             try TestServer.command(
                 TestServer.asPostgres([
-                    TestServer.bin + "/pg_basebackup", "-h", primary.directory, "-p", "\(primary.port)", "-D", copy, "-R",
+                    TestServer.bin + "/pg_basebackup", "-h", primary.directory, "-p", "\(primary.port)", "-D", copy,
+                    "-R",
                     "--checkpoint=fast",
                 ]))
             let control = [TestServer.bin + "/pg_ctl", "-D", copy, "-l", copy + ".log", "-w", "-t", "30"]
