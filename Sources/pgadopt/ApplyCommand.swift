@@ -35,7 +35,7 @@ struct ApplyCommand: AsyncParsableCommand {
         let client = try control.storeClient()
         let shells = try await control.shells()
         let console = ApplyConsole()
-        let executor = Executor(plan: saved, environment: environment(shells, client))
+        let executor = Executor(plan: saved, environment: .control(shells: shells, client: client, planFile: plan))
         let work = Task {
             try await executor.run(
                 survey: { await control.survey(shells, client) }, report: { console.show($0) })
@@ -56,27 +56,6 @@ struct ApplyCommand: AsyncParsableCommand {
         case .failure(let error):
             throw interrupt.happened ? ValidationError("interrupted: \(error)") : error
         }
-    }
-
-    private func environment(_ shells: [String: SSHHost], _ client: EtcdClient) -> ExecutionEnvironment {
-        let clock = ContinuousClock()
-        let began = clock.now
-        return ExecutionEnvironment(
-            shells: shells, store: EtcdAdoptionStore(client: client),
-            journal: LocalJournalFile.beside(planFile: plan),
-            operatorName: "\(Self.userName())@\(Self.hostName())", processID: getpid(),
-            isRunning: { kill($0, 0) == 0 || errno == EPERM }, now: { began.duration(to: clock.now) },
-            timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
-            randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
-            readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
-    }
-
-    private static func userName() -> String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "?" }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 
