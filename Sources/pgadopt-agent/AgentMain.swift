@@ -58,7 +58,6 @@ enum AgentMain {
             complain("not a usable configuration")
             return 1
         }
-        if getpid() == 1, let code = ContainerInit(hostStops: configuration.hostStopsPath).run() { return code }
         // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
         for name in reading.consumedVariables { unsetenv(name) }
         let settings = configuration.log

@@ -88,7 +88,7 @@ extension ServerSettings {
             host: postgres.socketDirectory, port: postgres.listen.port, database: postgres.database ?? "postgres",
             superuser: superuser, replication: replication, rewind: rewind,
             passFile: postgres.pgpass ?? "\(state)/pgpass", stateDirectory: state,
-            logFile: "\(state)/postgresql.log"
+            logFile: configuration.serverLogFile
         ) { recovery in
             let standby = recovery.primaryConnInfo.map { info in
                 ManagedConfiguration.Standby(
