@@ -57,7 +57,7 @@ let brokenMachines: [Broken] = [
     Broken("kernel.dirty-memory", "a", .warn, "20.0 GiB") {
         $0.facts.hosts[1].kernel.dirtyLimit = ByteCount(20 << 30)
     },
-    Broken("limits.open-files", "p", .warn, "1024 open files") { $0.server { $0.details?.openFiles = 1024 } },
+    Broken("limits.open-files", "p", .warn, "512 open files") { $0.server { $0.details?.openFiles = 512 } },
     Broken("logind.remove-ipc", "a", .fail, "uid 1001") {
         $0.facts.hosts[1].kernel.removesIPC = true
         $0.system(1) { $0.postgresUID = 1001 }

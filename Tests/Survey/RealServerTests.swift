@@ -74,6 +74,15 @@ struct RealServerTests {
         }
     }
 
+    /// What scripts/fingerprint tells of the server.
+    private func fingerprint(_ server: TestServer) throws -> String {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../scripts/fingerprint").standardizedFileURL
+        let text = try String(contentsOf: script, encoding: .utf8)
+        return try TestServer.command(
+            TestServer.asPostgres(["sh", "-s", "--", "server", server.directory, "\(server.port)"]), input: text)
+    }
+
     @Test func `a survey writes nothing into the data directory and no WAL of its own`() async throws {
         try await TestServer.with(settings: ["autovacuum": "off"]) { server in
             try server.sql("CHECKPOINT")
@@ -85,10 +94,16 @@ struct RealServerTests {
             ]
             let before = try TestServer.command(list)
             let position = try server.sql("SELECT pg_current_wal_insert_lsn()")
+            let counted = try fingerprint(server)
             _ = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
             #expect(try server.sql("SELECT pg_current_wal_insert_lsn()") == position)
+            #expect(try fingerprint(server) == counted)
+            #expect(counted.contains("rows|postgres|"))
             let after = try TestServer.command(list)
             #expect(Set(after.split(separator: "\n")).symmetricDifference(before.split(separator: "\n")) == [])
+            // And it does see a write.
+            try server.sql("CREATE ROLE somebody")
+            #expect(try fingerprint(server) != counted)
         }
     }
 

@@ -113,15 +113,15 @@ let kernelRules: [Rule] = [
         }
     },
     Rule(
-        "limits.open-files", "the server may open enough files",
-        warns: "fewer than 10,000, or than connections and files of the caches need",
-        why: "At the limit, connections and replication fail one after the other.",
+        "limits.open-files", "the server may open the files it wants",
+        warns: "fewer than max_files_per_process",
+        why: "At the limit the server closes and opens files all the time, and extensions fail at random.",
         remedy: "LimitNOFILE= in the unit; it takes effect at the next start.", .service
     ) { picture in
         guard let primary = picture.primary, let limit = picture.details?.openFiles else { return [] }
-        let least = 10_000
-        return limit < least
-            ? [.warn(primary.name, "\(limit) open files")] : [.ok(primary.name, "\(limit) open files")]
+        let wanted = picture.number("max_files_per_process") ?? 1000
+        let summary = "\(limit) open files, max_files_per_process = \(wanted)"
+        return Int64(limit) < wanted ? [.warn(primary.name, summary)] : [.ok(primary.name, summary)]
     },
     Rule(
         "logind.remove-ipc", "nobody removes the server's shared memory",

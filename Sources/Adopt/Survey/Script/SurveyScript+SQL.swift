@@ -127,7 +127,7 @@ extension SurveyScript {
                     'shared_memory_size', 'shared_memory_size_in_huge_pages', 'shared_memory_type', 'dynamic_shared_memory_type',
                     'max_wal_size', 'checkpoint_timeout', 'autovacuum_max_workers', 'promote_trigger_file', 'ssl_cert_file',
                     'ssl_key_file', 'ssl_ca_file', 'work_mem', 'effective_cache_size', 'TimeZone', 'wal_compression',
-                    'superuser_reserved_connections', 'data_directory_mode', 'krb_server_keyfile'))),
+                    'superuser_reserved_connections', 'max_files_per_process', 'data_directory_mode', 'krb_server_keyfile'))),
             'roles', (SELECT coalesce(jsonb_agg(r), '[]') FROM (
                 SELECT rolname AS name, rolsuper AS "isSuperuser", rolreplication AS "canReplicate",
                     rolcanlogin AS "canLogin", rolconnlimit AS "connectionLimit", coalesce(rolvaliduntil < now(), false) AS "isExpired",
