@@ -66,8 +66,8 @@ extension Plan {
     private func acts(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
         let isReplica = step.host != primary.host
         switch step.kind {
-        case .lock, .backup, .streaming, .verify, .unlock: return []
-        case .bundle, .settings: return [.undo(step)]
+        case .lock, .backup, .streaming, .verify, .unlock, .pause: return []
+        case .bundle, .settings, .run: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .roles, .hba: return fate == .keep ? [] : [.undo(step)]
         case .secrets: return fate == .keep && isReplica ? [] : [.undo(step)]
