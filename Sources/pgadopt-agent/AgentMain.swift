@@ -1,5 +1,6 @@
 import Agent
 import Configuration
+import Dispatch
 import Glibc
 import Kernel
 import Logging
@@ -8,14 +9,22 @@ import YAML
 /// `pgadopt-agent [FILE.yml | DIRECTORY]`
 @main
 enum AgentMain {
-    static func main() async {
+    static func main() {
         signal(SIGPIPE, SIG_IGN)
+        let command: AgentCommand
         do throws(AgentCommand.UsageError) {
-            exit(await perform(try AgentCommand(Array(CommandLine.arguments.dropFirst()))))
+            command = try AgentCommand(Array(CommandLine.arguments.dropFirst()))
         } catch {
             complain("\(error)\n\n\(AgentCommand.usage)")
             exit(2)
         }
+        // Before anything starts a thread: a thread that does not block signals would swallow those of process 1.
+        if getpid() == 1, case .run(let path) = command,
+            let configuration = ConfigurationFiles.read(path)?.configuration {
+            exit(ContainerInit(hostStops: configuration.hostStopsPath).run())
+        }
+        Task { exit(await perform(command)) }
+        dispatchMain()
     }
 
     private static func perform(_ command: AgentCommand) async -> Int32 {
@@ -49,7 +58,6 @@ enum AgentMain {
             complain("not a usable configuration")
             return 1
         }
-        if getpid() == 1, let code = ContainerInit(hostStops: configuration.hostStopsPath).run() { return code }
         // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
         for name in reading.consumedVariables { unsetenv(name) }
         let settings = configuration.log
@@ -57,44 +65,6 @@ enum AgentMain {
         LoggingSystem.bootstrap { LineLogHandler(label: $0, settings: settings, sink: sink) }
         do {
             try await AgentProgram.run(configuration, log: Logger(label: "agent")) { try files.read() }
-            return 0
-        case .version:
-            print("pgadopt-agent \(AgentVersion.own)")
-            return 0
-        case .validate(let path, let ignoresPorts, let prints):
-            return ConfigurationValidation(ignoresListenPorts: ignoresPorts, prints: prints).run(path)
-        case .generate(let dsn, let output):
-            return await ConfigurationGenerator(output: output).fromServer(dsn)
-        case .generateSample(let output): return ConfigurationGenerator(output: output).sample()
-        case .run(let path): return await run(path)
-        }
-    }
-
-    private static func run(_ path: String?) async -> Int32 {
-        let files = ConfigurationFiles(path)
-        let reading: AgentConfigurationReading
-        do {
-            reading = try files.read()
-        } catch {
-            complain("\(error)")
-            return 1
-        }
-        for problem in reading.problems { complain(problem.description) }
-        guard let configuration = reading.configuration else {
-            complain("not a usable configuration")
-            return 1
-        }
-        if getpid() == 1, let code = ContainerInit(hostStops: configuration.hostStopsPath).run() { return code }
-        // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
-        for name in reading.consumedVariables { unsetenv(name) }
-        let level = Logger.Level(configuration.log.level)
-        LoggingSystem.bootstrap { label in
-            var handler = LineLogHandler(label: label)
-            handler.logLevel = level
-            return handler
-        }
-        do {
-            try await AgentProgram.run(configuration, log: Logger(label: "agent"))
             return 0
         } catch {
             complain("\(configuration.name) of \(configuration.scope) cannot start: \(error)")

@@ -6,8 +6,8 @@ struct ContainerInit {
     /// Written before a stop is passed on: for a container it is the host that stops.
     var hostStops: String
 
-    /// The child's exit code as a shell tells it, when it has ended. Nil: this is the child.
-    func run() -> Int32? {
+    /// The child's exit code as a shell tells it, when it has ended. To be called while the process has one thread.
+    func run() -> Int32 {
         var all = sigset_t()
         sigfillset(&all)
         var before = sigset_t()

@@ -22,7 +22,7 @@ import Testing
             .merging(environment) { $1 }
         let out = Pipe()
         let log = directory.appendingPathComponent("errors")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        try #require(FileManager.default.createFile(atPath: log.path, contents: nil))
         process.standardOutput = out
         process.standardError = try FileHandle(forWritingTo: log)
         process.standardInput = FileHandle.nullDevice
@@ -66,7 +66,7 @@ import Testing
         let outcome = try sh("cat > a.yml <<'E'\n\(Self.file)\nE\n$AGENT --validate-config a.yml")
         #expect(outcome.code == 1)
         for line in [
-            "a.yml:3:54: 'restapi.connect_address' is '127.0.0.1:1', which no other host can reach",
+            "a.yml:3:52: 'restapi.connect_address' is '127.0.0.1:1', which no other host can reach",
             "'etcd3' '127.0.0.1:1' is not reachable from here",
             "'postgresql.data_dir' '/proc/self/fdinfo' holds files but no PG_VERSION",
             "'postgresql.bin_dir' program '/nowhere/postgres' is not there or not executable",
