@@ -66,7 +66,7 @@ extension Plan {
     private func acts(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
         let isReplica = step.host != primary.host
         switch step.kind {
-        case .lock, .backup, .streaming, .verify, .unlock, .pause: return []
+        case .lock, .backup, .streaming, .verify, .unlock, .pause, .restart: return []
         case .bundle, .settings, .run: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .roles, .hba: return fate == .keep ? [] : [.undo(step)]
