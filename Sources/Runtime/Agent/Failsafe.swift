@@ -39,7 +39,9 @@ extension Agent {
     /// Starts a round of questions when we lead and the store does not answer.
     func askFailsafeIfNeeded() {
         guard dynamic.failsafeMode, state.memory.leads, !state.failsafe.isAsking, storeIsSilent,
-            let members = state.view?.failsafe, members[me] != nil
+            let members = state.view?.failsafe, members[me] != nil,
+            // Each answer rings the bell, and each round costs every member a write: not before a part of it is used up.
+            state.failsafe.leadUntil.map({ $0 - clock.now < dynamic.ttl * 3 / 4 }) ?? true
         else { return }
         state.failsafe.isAsking = true
         let others = members.merging(state.failsafe.sent) { $1 }.filter { $0.key != me }

@@ -28,8 +28,6 @@ extension ModelAgent {
         case .begin(let operation):
             if case .demote(.switchover) = operation, world.mutation == .releaseBeforeStop {
                 releaseLock(nil)
-                after(.ms(200)) { [weak self] in self?.begin(operation) }
-                return then()
             }
             begin(operation)
             then()
@@ -76,8 +74,14 @@ extension ModelAgent {
                 let key = SyncKey(modRevision: 0, leader: me, quorum: 0, standbys: names.members)
                 beside("early sync") { store.writeSync(key, expecting: revision, $0) }
             }
-            after(promisesEarly ? .s(3) : .ms(5)) { [weak self] in self?.postgres.setSynchronous(names ?? .none) }
-            after(.ms(5), then)
+            let takes = promisesEarly ? .s(3) : world.random.between(.ms(2), .ms(300))
+            beside("names") { done in
+                after(takes) { [weak self] in
+                    self?.postgres.setSynchronous(names ?? .none)
+                    done()
+                }
+            }
+            then()
         case .restoreConfig: then()
         case .clearReinitialise:
             requests.reinitialise = nil

@@ -14,23 +14,17 @@ struct FailsafeState {
 
 /// Failsafe mode as in `Failsafe.swift`.
 extension ModelAgent {
-    var effectiveLease: LeaseObservation {
-        guard case .held(let id, let deadline) = lastLease, let until = failsafe.leadUntil, until > deadline
-        else { return lastLease }
-        return .held(id: id, deadline: until)
-    }
-
-    var effectiveStore: StoreObservation {
-        guard case .connected(var view, let confirmed) = lastStore, view.leader == nil,
-            let accepted = failsafe.accepted, accepted.until > host.clock, accepted.leader != me
-        else { return lastStore }
-        view.leader = LeaderKey(name: accepted.leader, lease: 0)
-        return .connected(view, confirmed: confirmed)
+    /// Until then nobody else can lead: by our lease, or because every member has promised it. Nil without either.
+    var leadDeadline: BootInstant? {
+        var moments: [BootInstant] = []
+        if case .held(_, let deadline) = lastLease { moments.append(deadline) }
+        if memory.leads, let until = failsafe.leadUntil { moments.append(until) }
+        return moments.max()
     }
 
     func askFailsafeIfNeeded() {
         guard options.failsafe, memory.leads, !failsafe.isAsking, storeIsSilent, let members = view?.failsafe,
-            members[me] != nil
+            members[me] != nil, failsafe.leadUntil.map({ $0 - host.clock < options.ttl.duration * 3 / 4 }) ?? true
         else { return }
         failsafe.isAsking = true
         // A list that was sent and not confirmed may be in force: whoever is in one of them is asked.
@@ -50,7 +44,10 @@ extension ModelAgent {
     }
 
     private var storeIsSilent: Bool {
-        if case .unreachable = lastStore { return true }
+        switch lastStore {
+        case .unreachable, .regressed: return true
+        case .unknown, .connected: break
+        }
         guard case .held(_, let deadline) = lastLease else { return false }
         return deadline - host.clock < options.ttl.duration / 2
     }
@@ -80,7 +77,7 @@ extension ModelAgent {
 
     /// The promise of the agent before us, which wrote it to disk; after a reboot its moment is unknown.
     func takeOverPromise() {
-        guard let (leader, until, boots) = host.promise, world.mutation != .forgetPromise else { return }
+        guard let (leader, until, boots) = host.promise else { return }
         failsafe.accepted = (leader, boots == host.boots ? until : host.clock + options.ttl.duration)
     }
 }

@@ -127,8 +127,8 @@ final class ModelAgent {
     func leaseChanged(_ new: LeaseObservation) {
         let had = lastLease != .none
         lastLease = new
-        guard case .held(_, let deadline) = new else { return ring() }
-        if holdsLock, case .armed = guardian { moveGuard(to: deadline) }
+        guard case .held = new else { return ring() }
+        if holdsLock, case .armed = guardian, let deadline = leadDeadline { moveGuard(to: deadline) }
         if !had { ring() }
     }
 
@@ -152,7 +152,7 @@ final class ModelAgent {
                 guard let self else { return }
                 host.startGuard()
                 // At once, not by the next decision: the loop may be waiting for the store.
-                guard memory.leads, case .held(_, let deadline) = effectiveLease else { return ring() }
+                guard memory.leads, let deadline = leadDeadline else { return ring() }
                 armGuard(deadline) { [weak self] in self?.ring() }
             }
         }
@@ -217,8 +217,12 @@ final class ModelAgent {
 
     private func decideNow() -> Decision {
         var observation = Observation(
-            now: host.clock, me: me, settings: settings, server: server, store: effectiveStore, lease: effectiveLease,
-            peers: peers, operation: operation, guardian: guardian, requests: requests)
+            now: host.clock, me: me, settings: settings, server: server, store: lastStore, lease: lastLease,
+            peers: peers, operation: operation, guardian: guardian,
+            failsafe: .init(
+                leadUntil: failsafe.leadUntil,
+                accepted: failsafe.accepted.map { .init(leader: $0.leader, until: $0.until) }),
+            requests: requests)
         if case .finished = operation { operation = .idle }
         if case .connected = lastStore { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
@@ -276,16 +280,11 @@ extension Mutation {
             observation.settings.maximumLagOnFailover = ByteCount(1 << 60)
             observation.settings.checkTimeline = false
             for index in observation.peers.reports.indices { observation.peers.reports[index].answer = nil }
-        case .believeDivergence:
-            if case .present(var data) = observation.server.storage, observation.server.process == .stopped {
-                data.hasStandbySignal = true
-                data.newestTimeline = nil
-                data.isHalfRewound = false
-                observation.server.storage = .present(data)
-            }
-        case .trustStaleView, .releaseBeforeStop, .believeRestoredStore, .forgetPromise, .lateGuard, .noGuard,
+        case .trustStaleView, .releaseBeforeStop, .lateGuard, .noGuard,
             .syncBeforeNames, .namesBeforeSync: break
-        case .promoteAnyone: observation.settings.synchronousMode = .off
+        case .promoteAnyone:
+            guard case .running(let server) = observation.server.process, server.isInRecovery else { return }
+            observation.settings.synchronousMode = .off
         }
     }
 }

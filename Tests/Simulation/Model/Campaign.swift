@@ -65,7 +65,8 @@ package struct Campaign: Sendable {
             let part = next..<min(next + UInt64(workers) * 10, seeds.upperBound)
             next = part.upperBound
             let tally = await Campaign(workers: workers, mutation: mutation).run(part, block: 10)
-            for failure in tally.failures where Simulation(seed: failure.seed).run().violation == nil { return failure }
+            let fitting = tally.failures.filter { mutation.breaks.contains($0.violation?.invariant ?? "") }
+            for failure in fitting where Simulation(seed: failure.seed).run().violation == nil { return failure }
         }
         return nil
     }

@@ -19,6 +19,8 @@ struct Checker {
     var promised: [ObjectIdentifier: LogEnd] = [:]
     /// A person has asked for a failover to a member of their choice.
     var isLossAccepted = false
+    /// When a person last asked for a switchover, failover, restart or copy.
+    var askedAt: Span?
     /// Standbys that a person had to make anew.
     var twins = 0
     /// The log that clients were served from last, and whose it is.
@@ -75,7 +77,7 @@ extension World {
     /// What the new line lacks of what was acknowledged: no more than maximum_lag_on_failover of what the last
     /// leader had published; what it acknowledged after its last publication nobody else can know of.
     private func checkLoss(_ host: Host, _ before: LogEnd) {
-        guard let line = checker.line else { return }
+        guard let line = checker.line, !checker.isLossAccepted else { return }
         let common = line.common(with: before)
         let acknowledged = line.branch.acknowledged
         guard acknowledged > common else { return }

@@ -95,7 +95,7 @@ extension Drill {
     func mayCost(_ options: Options) -> Cost {
         let isSync = options.synchronous != .off
         // A new leader's first commit may have to wait for a standby to come over.
-        let failover = options.ttl + .s(2.5) + (isSync ? .s(8) : .zero)
+        let failover = options.ttl + .s(2.5) + (isSync ? .s(15) : .zero)
         return switch self {
         case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck: Cost(gap: failover, changes: 1)
         case .fiveKills: Cost(gap: failover, changes: 5)

@@ -206,11 +206,13 @@ extension World {
         guard etcd.isAvailable else { return }
         note("operator: from \(leader ?? "-") to \(candidate ?? "-")")
         if leader == nil { checker.isLossAccepted = true }
+        checker.askedAt = now
         etcd.write { $0.failover = FailoverKey(modRevision: $1, leader: leader, candidate: candidate) }
     }
 
     private func askForRestart(_ target: Host) {
         guard target.isUp, !target.isFrozen, let agent = target.agent, agent.isAlive else { return }
+        checker.askedAt = now
         note("operator: restart of \(target.name)")
         agent.requests.restart = RestartRequest()
         agent.run { agent.ring() }
@@ -220,6 +222,7 @@ extension World {
         guard target.isUp, !target.isFrozen, let agent = target.agent, agent.isAlive,
             etcd.view.leader?.name != target.name
         else { return }
+        checker.askedAt = now
         note("operator: reinit of \(target.name)")
         agent.requests.reinitialise = ReinitialiseRequest(isForced: chance.chance(500))
         agent.run { agent.ring() }

@@ -83,10 +83,10 @@ final class ModelStore {
     /// `floor`: the revision that was known when it was asked for.
     private func adopt(_ view: ClusterView, _ asked: Span, floor: Int64) -> Bool {
         guard !wentBack else { return false }
-        guard view.revision >= floor || world.mutation == .believeRestoredStore else {
+        guard view.revision >= floor else {
             wentBack = true
             world.note("\(agent.host.name): the store went back")
-            publish(.unreachable(since: BootInstant(nanoseconds: 0), last: cache))
+            publish(.regressed(last: cache, why: "revisions went back"))
             return false
         }
         if view.revision >= cache.revision { take(view) }

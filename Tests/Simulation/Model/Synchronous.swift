@@ -89,11 +89,16 @@ extension ModelPostgres {
 
 extension World {
     func acknowledged(_ postgres: ModelPostgres, _ end: LogEnd, counts: Bool) {
-        if options.synchronous != .off { checker.promised[ObjectIdentifier(end.branch)] = end }
+        // In quorum mode the other standbys let an old primary's commits through that nothing of ours can stop.
+        let isHeld = counts || options.synchronous == .on
+        if options.synchronous != .off, isHeld {
+            let known = checker.promised[ObjectIdentifier(end.branch)]
+            if (known?.position ?? 0) < end.position { checker.promised[ObjectIdentifier(end.branch)] = end }
+        }
         guard counts else { return }
         end.branch.acknowledged = max(end.branch.acknowledged, end.position)
         checker.commits += 1
-        checker.line = end
+        checker.line = LogEnd(branch: end.branch, position: end.branch.acknowledged)
         checker.lineHost = postgres.host
         checker.drill.served(at: now)
     }
