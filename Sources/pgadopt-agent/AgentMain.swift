@@ -58,7 +58,6 @@ enum AgentMain {
             complain("not a usable configuration")
             return 1
         }
-        if getpid() == 1, let code = ContainerInit(hostStops: configuration.hostStopsPath).run() { return code }
         // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
         for name in reading.consumedVariables { unsetenv(name) }
         let settings = configuration.log
@@ -66,43 +65,6 @@ enum AgentMain {
         LoggingSystem.bootstrap { LineLogHandler(label: $0, settings: settings, sink: sink) }
         do {
             try await AgentProgram.run(configuration, log: Logger(label: "agent")) { try files.read() }
-            return 0
-        case .version:
-            print("pgadopt-agent \(AgentVersion.own)")
-            return 0
-        case .validate(let path, let ignoresPorts, let prints):
-            return ConfigurationValidation(ignoresListenPorts: ignoresPorts, prints: prints).run(path)
-        case .generate(let dsn, let output):
-            return await ConfigurationGenerator(output: output).fromServer(dsn)
-        case .generateSample(let output): return ConfigurationGenerator(output: output).sample()
-        case .run(let path): return await run(path)
-        }
-    }
-
-    private static func run(_ path: String?) async -> Int32 {
-        let files = ConfigurationFiles(path)
-        let reading: AgentConfigurationReading
-        do {
-            reading = try files.read()
-        } catch {
-            complain("\(error)")
-            return 1
-        }
-        for problem in reading.problems { complain(problem.description) }
-        guard let configuration = reading.configuration else {
-            complain("not a usable configuration")
-            return 1
-        }
-        // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
-        for name in reading.consumedVariables { unsetenv(name) }
-        let level = Logger.Level(configuration.log.level)
-        LoggingSystem.bootstrap { label in
-            var handler = LineLogHandler(label: label)
-            handler.logLevel = level
-            return handler
-        }
-        do {
-            try await AgentProgram.run(configuration, log: Logger(label: "agent"))
             return 0
         } catch {
             complain("\(configuration.name) of \(configuration.scope) cannot start: \(error)")
