@@ -126,9 +126,9 @@ let package = Package(
         tests("Execution", [
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         // The built program, run as people and init systems run it.
         tests("AgentProgram", ["pgadopt-agent"]),
-        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),

@@ -38,7 +38,10 @@ struct ApplyCommand: AsyncParsableCommand {
         let client = try control.storeClient()
         let shells = try await control.shells()
         let console = ApplyConsole()
-        let executor = Executor(plan: saved, environment: environment(shells, client))
+        var environment = ExecutionEnvironment.control(shells: shells, client: client, planFile: plan)
+        environment.continuesAfterPause = goesOn
+        environment.confirmPause = { pause in Terminal.confirm("\(pause.message) Go on?") }
+        let executor = Executor(plan: saved, environment: environment)
         let work = Task {
             try await executor.run(
                 survey: { await control.survey(shells, client) }, report: { console.show($0) })
@@ -62,30 +65,6 @@ struct ApplyCommand: AsyncParsableCommand {
         case .failure(let error):
             throw interrupt.happened ? ValidationError("interrupted: \(error)") : error
         }
-    }
-
-    private func environment(_ shells: [String: SSHHost], _ client: EtcdClient) -> ExecutionEnvironment {
-        let clock = ContinuousClock()
-        let began = clock.now
-        var environment = ExecutionEnvironment(
-            shells: shells, store: EtcdAdoptionStore(client: client),
-            journal: LocalJournalFile.beside(planFile: plan),
-            operatorName: "\(Self.userName())@\(Self.hostName())", processID: getpid(),
-            isRunning: { kill($0, 0) == 0 || errno == EPERM }, now: { began.duration(to: clock.now) },
-            timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
-            randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
-            readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
-        environment.continuesAfterPause = goesOn
-        environment.confirmPause = { pause in Terminal.confirm("\(pause.message) Go on?") }
-        return environment
-    }
-
-    private static func userName() -> String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "?" }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

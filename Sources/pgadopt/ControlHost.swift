@@ -56,7 +56,10 @@ struct ControlHost {
                     do {
                         let status = try await client.status(of: endpoint, timeout: .seconds(3))
                         let error = status.leader == 0 ? "it has no leader" : status.errors.first
-                        return .init(endpoint: endpoint.description, version: status.version, error: error)
+                        var entry = StoreFacts.Endpoint(
+                            endpoint: endpoint.description, version: status.version, error: error)
+                        entry.databaseSize = .init(status.databaseSize)
+                        return entry
                     } catch {
                         return .init(endpoint: endpoint.description, error: "\(error)")
                     }
@@ -79,6 +82,18 @@ struct ControlHost {
                     (String(entry.keyText.dropFirst(base.count)), String(decoding: entry.value, as: UTF8.self))
                 },
                 uniquingKeysWith: { first, _ in first })
+        }
+        facts.alarms = facts.endpoints.compactMap { entry in
+            guard entry.version != nil, let error = entry.error else { return nil }
+            return "\(entry.endpoint): \(error)"
+        }
+        facts.slowestReadMilliseconds = facts.readMilliseconds
+        for _ in 0..<9 {
+            let began = clock.now
+            guard (try? await client.range(prefix: base, timeout: .seconds(3))) != nil else { break }
+            let took = began.duration(to: clock.now).components
+            let milliseconds = Double(took.attoseconds) / 1e15 + Double(took.seconds) * 1e3
+            facts.slowestReadMilliseconds = max(facts.slowestReadMilliseconds ?? 0, milliseconds)
         }
         return facts
     }

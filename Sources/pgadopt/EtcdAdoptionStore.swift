@@ -29,6 +29,14 @@ struct EtcdAdoptionStore: AdoptionStore {
             uniquingKeysWith: { first, _ in first })
     }
 
+    func replace(_ key: String, ifValue value: String, with new: String) async throws {
+        _ = try await client.txn(
+            Transaction(
+                compares: [Compare(key, .value(Array(value.utf8)))],
+                success: [.put(key: key, value: Array(new.utf8), lease: 0)]),
+            timeout: timeout)
+    }
+
     func delete(_ key: String, ifValue value: String) async throws {
         _ = try await client.txn(
             Transaction(compares: [Compare(key, .value(Array(value.utf8)))], success: [.delete(.key(key))]),

@@ -68,7 +68,14 @@ public enum LegacyCluster {
             path: path, digest: sha256(text), owner: "postgres", mode: "640", size: ByteCount(Int64(text.utf8.count)))
     }
 
-    static let sql = SQLFacts(
+    static let sql: SQLFacts = {
+        var sql = idleSQL
+        sql.activity = ActivityFacts()
+        sql.activity?.walBytesPerSecond = 2.5 * 1024 * 1024
+        return sql
+    }()
+
+    private static let idleSQL = SQLFacts(
         version: ServerVersion(150_018), isInRecovery: false, currentLSN: LSN("16/B374D848"),
         settings: [
             setting("max_connections", "250"), setting("max_worker_processes", "8"), setting("max_wal_senders", "10"),

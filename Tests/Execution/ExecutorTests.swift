@@ -111,11 +111,40 @@ import Testing
         #expect(world.take().last == "fail h1/store")
     }
 
+    @Test func `A release of finished replicas asks what becomes of them`() async throws {
+        let world = try World()
+        let whole = try LegacyCluster.plan
+        for step in whole.steps { try await world.begin(step, of: whole) }
+        let error = await #expect(throws: ExecutionError.self) {
+            _ = try await Releaser(plan: whole, environment: world.environment(), replicas: nil).outline()
+        }
+        #expect(error?.code == .blocked && error?.remedy.contains("--replicas keep") == true)
+    }
+
+    @Test(arguments: ReplicaFate.allCases)
+    func `A release undoes the last step first and touches only what was begun`(_ fate: ReplicaFate) async throws {
+        let world = try World()
+        let whole = try LegacyCluster.plan
+        for step in whole.steps { try await world.begin(step, of: whole) }
+        let actions = try await Releaser(plan: whole, environment: world.environment(), replicas: fate).outline()
+        #expect(actions.first == .pause)
+        #expect(actions.last == .removeState(host: whole.primary.host))
+        let undone = actions.compactMap { if case .undo(let step) = $0 { step } else { nil } }
+        let order = undone.compactMap { step in whole.steps.firstIndex { $0.id == step.id } }
+        #expect(order == order.sorted(by: >) && order.count == undone.count)
+        let names = Set(undone.filter { $0.host != whole.primary.host }.map(\.kind.name))
+        #expect(names.contains(.baseBackup) == (fate == .remove))
+        #expect(names.contains(.slot) == (fate != .keep))
+        let kept = Set(whole.steps.map(\.kind.name)).subtracting(undone.map(\.kind.name))
+        #expect(kept.contains(.roles) == (fate == .keep), "streaming needs its role")
+        #expect(whole.releaseActions(begun: [], replicas: fate) == [])
+    }
+
     @Test func `Undo takes back what was made and nothing else`() async throws {
         let world = try World()
         await world.store.set("/service/shop/config", "{}")
         try await run(plan(), world)
-        try await Executor(plan: plan(), environment: world.environment()).undo(report: world.report)
+        try await release(plan(), world)
         #expect(await world.store.keys == ["/service/shop/config": "{}"])
     }
 

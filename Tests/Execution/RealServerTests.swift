@@ -51,7 +51,7 @@ import Testing
             #expect(password.count == 65)
             #expect(!journal.contains(password.dropLast()))
 
-            try await Executor(plan: plan, environment: server.world.environment()).undo(report: server.world.report)
+            try await release(plan, server.world)
             #expect(server.world.file(server.data + "/pg_hba.conf") == before.0)
             #expect(server.world.file(server.data + "/postgresql.conf") == before.1)
             #expect(try await server.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'pgadopt%'") == "0")

@@ -19,6 +19,7 @@ actor MemoryStore: AdoptionStore {
     func read(prefix: String) -> [String: String] { keys.filter { $0.key.hasPrefix(prefix) } }
     func delete(_ key: String, ifValue value: String) { if keys[key] == value { keys[key] = nil } }
     func set(_ key: String, _ value: String) { keys[key] = value }
+    func replace(_ key: String, ifValue value: String, with new: String) { if keys[key] == value { keys[key] = new } }
 }
 
 actor MemoryJournal: JournalFile {
@@ -83,5 +84,19 @@ extension Plan {
         var plan = self
         plan.steps = steps.filter { names.contains($0.kind.name) && $0.host == "h1" }
         return plan
+    }
+}
+
+/// Takes a plan back, replicas removed.
+func release(_ plan: Plan, _ world: World) async throws {
+    try await Releaser(plan: plan, environment: world.environment(), replicas: .remove).run { _ in }
+}
+
+extension World {
+    /// A line of the journal, as if the step had been begun.
+    func begin(_ step: PlannedStep, of plan: Plan) async throws {
+        let digest = try JournalEntry.planName(plan)
+        let line = #"{"at":"2026-01-01T00:00:00Z","event":"done","plan":"\#(digest)","step":"\#(step.id)"}"# + "\n"
+        await journal.append(line)
     }
 }

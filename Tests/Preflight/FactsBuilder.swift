@@ -26,7 +26,8 @@ struct Sample {
             ],
             store: StoreSpec(endpoints: ["10.0.0.1:2379", "10.0.0.2:2379", "10.0.0.3:2379"]))
         let store = StoreFacts(
-            endpoints: spec.store.endpoints.map { StoreFacts.Endpoint(endpoint: $0, version: "3.5.16") }, memberCount: 3,
+            endpoints: spec.store.endpoints.map { StoreFacts.Endpoint(endpoint: $0, version: "3.5.16") },
+            memberCount: 3,
             keys: [:], revision: 1, readMilliseconds: 2)
         var healthy = store
         healthy.alarms = []
@@ -37,13 +38,15 @@ struct Sample {
         facts.hosts[0].servers = [Self.server()]
         facts.hosts[0].listeningPorts.append(5432)
         facts.hosts[0].target = TargetFacts(
-            path: Self.data, content: .dataDirectory, control: Self.control(), freeSpace: ByteCount(100 << 30), filesystem: "ext4")
+            path: Self.data, content: .dataDirectory, control: Self.control(), freeSpace: ByteCount(100 << 30),
+            filesystem: "ext4")
         facts.hosts[0].target?.writeMilliseconds = 1.5
     }
 
     private static func host(_ name: String) -> HostFacts {
         let system = SystemFacts(
-            hostname: name, machineID: "id-of-\(name)", architecture: "x86_64", kernel: "6.1", osID: "debian", osVersion: "12",
+            hostname: name, machineID: "id-of-\(name)", architecture: "x86_64", kernel: "6.1", osID: "debian",
+            osVersion: "12",
             libc: "glibc 2.36", locales: ["C", "C.utf8", "en_US.utf8"], cpuCount: 4, memory: ByteCount(8 << 30),
             clockOffsetSeconds: 0.01, clockUncertaintySeconds: 0.01, clockSynchronised: true, loginUser: "admin",
             canBecomeRoot: true, canBecomePostgres: true, postgresUID: 105, initSystem: "systemd")
@@ -51,11 +54,16 @@ struct Sample {
         facts.installations = [
             InstallationFacts(
                 binDirectory: "/usr/lib/postgresql/15/bin", version: ServerVersion(150_008),
-                libraryDirectory: "/usr/lib/postgresql/15/lib", libraries: ["plpgsql", "pg_stat_statements", "pgcrypto"])
+                libraryDirectory: "/usr/lib/postgresql/15/lib",
+                libraries: ["plpgsql", "pg_stat_statements", "pgcrypto"])
         ]
         facts.target = TargetFacts(path: data, content: .empty, freeSpace: ByteCount(100 << 30))
         facts.listeningPorts = [22]
-        facts.reach = [ReachFacts(host: name == "p" ? "10.0.0.2" : "10.0.0.1", port: name == "p" ? 8008 : 5432, outcome: name == "p" ? .refused : .open)]
+        facts.reach = [
+            ReachFacts(
+                host: name == "p" ? "10.0.0.2" : "10.0.0.1", port: name == "p" ? 8008 : 5432,
+                outcome: name == "p" ? .refused : .open)
+        ]
         Self.addMachine(name, to: &facts)
         return facts
     }
@@ -119,7 +127,9 @@ struct Sample {
         activity.connectedUser = "postgres"
         activity.isSuperuser = true
         activity.connections = 12
-        activity.clients = [ClientFacts(user: "app", database: "shop", address: "10.0.0.77", application: "web", count: 12)]
+        activity.clients = [
+            ClientFacts(user: "app", database: "shop", address: "10.0.0.77", application: "web", count: 12)
+        ]
         activity.longestTransaction = 4
         activity.longestTransactionOwner = "app from 10.0.0.77"
         activity.idleInTransaction = 1
@@ -137,26 +147,33 @@ struct Sample {
             "wal_level": "replica", "max_wal_senders": "10", "max_replication_slots": "10", "listen_addresses": "*",
             "synchronous_standby_names": "", "fsync": "on", "full_page_writes": "on",
             "shared_preload_libraries": "pg_stat_statements", "port": "5432", "hot_standby": "on",
-            "unix_socket_directories": "/var/run/postgresql", "wal_keep_size": "256", "max_slot_wal_keep_size": "10240",
+            "unix_socket_directories": "/var/run/postgresql", "wal_keep_size": "256",
+            "max_slot_wal_keep_size": "10240",
             "archive_mode": "on", "archive_command": "/usr/bin/pgbackrest --stanza=shop archive-push %p", "ssl": "on",
-            "password_encryption": "scram-sha-256", "synchronous_commit": "on", "max_connections": "100", "huge_pages": "try",
+            "password_encryption": "scram-sha-256", "synchronous_commit": "on", "max_connections": "100",
+            "huge_pages": "try",
             "shared_buffers": "65536", "wal_sender_timeout": "60000", "wal_receiver_timeout": "60000",
             "tcp_keepalives_idle": "7200", "max_worker_processes": "8", "max_prepared_transactions": "0",
-            "max_locks_per_transaction": "64", "work_mem": "4096", "recovery_min_apply_delay": "0", "promote_trigger_file": "",
+            "max_locks_per_transaction": "64", "work_mem": "4096", "recovery_min_apply_delay": "0",
+            "promote_trigger_file": "",
             "shared_memory_type": "mmap",
         ]
         var sql = SQLFacts(version: ServerVersion(150_008), isInRecovery: recovering)
         let units = [
-            "shared_buffers": "8kB", "wal_sender_timeout": "ms", "wal_receiver_timeout": "ms", "tcp_keepalives_idle": "s",
+            "shared_buffers": "8kB", "wal_sender_timeout": "ms", "wal_receiver_timeout": "ms",
+            "tcp_keepalives_idle": "s",
             "max_slot_wal_keep_size": "MB", "wal_keep_size": "MB", "work_mem": "kB",
         ]
         sql.settings = values.map {
             var row = SettingFacts(
-                name: $0.key, value: $0.value, unit: units[$0.key], context: "postmaster", source: "configuration file")
+                name: $0.key, value: $0.value, unit: units[$0.key], context: "postmaster",
+                source: "configuration file")
             row.type = Int($0.value) == nil ? "string" : "integer"
             return row
         }.sorted { $0.name < $1.name }
-        sql.fileSettings = [FileSettingFacts(name: "port", value: "5432", file: "/etc/postgresql/15/main/postgresql.conf", line: 64)]
+        sql.fileSettings = [
+            FileSettingFacts(name: "port", value: "5432", file: "/etc/postgresql/15/main/postgresql.conf", line: 64)
+        ]
         sql.activity = activity
         sql.objects.databasesRead = 1
         sql.objects.databasesTotal = 1
@@ -178,7 +195,8 @@ struct Sample {
             binDirectory: "/usr/lib/postgresql/15/bin", unit: "postgresql@15-main.service",
             unitProperties: ["Restart": "no", "UnitFileState": "enabled-runtime"],
             hbaFile: "/etc/postgresql/15/main/pg_hba.conf",
-            hbaText: "local all postgres peer\nhost all all 10.0.0.0/8 scram-sha-256\n", control: control(identifier), sql: sql)
+            hbaText: "local all postgres peer\nhost all all 10.0.0.0/8 scram-sha-256\n", control: control(identifier),
+            sql: sql)
         server.details = details
         return server
     }
@@ -190,7 +208,8 @@ struct Sample {
             sample.facts.hosts[index].agents = [AgentFacts(processID: 7, unit: "pgadopt-agent@shop.service")]
             sample.facts.hosts[index].listeningPorts = [22, 5432, 8008]
             sample.facts.hosts[index].target = TargetFacts(
-                path: data, content: .dataDirectory, control: control(), freeSpace: ByteCount(100 << 30), filesystem: "ext4")
+                path: data, content: .dataDirectory, control: control(), freeSpace: ByteCount(100 << 30),
+                filesystem: "ext4")
             sample.facts.hosts[index].target?.writeMilliseconds = 1.5
             if index > 0 { sample.facts.hosts[index].servers = [server(recovering: true)] }
             sample.facts.hosts[index].reach = []
@@ -202,14 +221,18 @@ struct Sample {
             server.unit = "pgadopt-shop.scope"
         }
         let block = addresses.values.sorted().flatMap { address in
-            ["host replication pgadopt_replication \(address)/32 scram-sha-256", "host postgres pgadopt_rewind \(address)/32 scram-sha-256"]
+            [
+                "host replication pgadopt_replication \(address)/32 scram-sha-256",
+                "host postgres pgadopt_rewind \(address)/32 scram-sha-256",
+            ]
         }
         for index in sample.facts.hosts.indices {
             let text = sample.facts.hosts[index].servers[0].hbaText ?? ""
             sample.facts.hosts[index].servers[0].hbaText = HBAFile(text: text).replacingManagedBlock(with: block).text
         }
         sample.facts.store.keys = [
-            "/service/shop/initialize": identifier.description, "/service/shop/leader": "p", "/service/shop/config": "{}",
+            "/service/shop/initialize": identifier.description, "/service/shop/leader": "p",
+            "/service/shop/config": "{}",
         ]
         return sample
     }
@@ -226,7 +249,9 @@ struct Sample {
 
     mutating func set(_ name: String, _ value: String) {
         sql { sql in
-            for index in sql.settings.indices where sql.settings[index].name == name { sql.settings[index].value = value }
+            for index in sql.settings.indices where sql.settings[index].name == name {
+                sql.settings[index].value = value
+            }
         }
     }
 

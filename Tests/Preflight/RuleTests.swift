@@ -38,7 +38,9 @@ let broken: [Broken] = [
     Broken("ssh.shell", "b", .fail, "refused", unreachable("ssh.shell")),
     Broken("ssh.sudo", "b", .fail, "refused", unreachable("ssh.sudo")),
     Broken("ssh.sudo", "a", .fail, "cannot become root") { $0.system(1) { $0.canBecomeRoot = false } },
-    Broken("ssh.sudo", "a", .fail, "cannot become the PostgreSQL user") { $0.system(1) { $0.canBecomePostgres = false } },
+    Broken("ssh.sudo", "a", .fail, "cannot become the PostgreSQL user") {
+        $0.system(1) { $0.canBecomePostgres = false }
+    },
     Broken("survey.complete", "p", .warn, "psql is missing") { $0.facts.hosts[0].problems = ["psql is missing"] },
     Broken("host.unique", "b", .fail, "same /etc/machine-id as a") { $0.system(2) { $0.machineID = "id-of-a" } },
     Broken("os.arch", "a", .fail, "aarch64, but p is x86_64") { $0.system(1) { $0.architecture = "aarch64" } },
@@ -58,8 +60,12 @@ let broken: [Broken] = [
     Broken("pg.version.target", "a", .fail, "found: 16.4") {
         $0.facts.hosts[1].installations[0].version = ServerVersion(160_004)
     },
-    Broken("pg.version.target", "a", .warn, "15.7") { $0.facts.hosts[1].installations[0].version = ServerVersion(150_007) },
-    Broken("pg.programs", "a", .fail, "pg_rewind") { $0.facts.hosts[1].installations[0].missingPrograms = ["pg_rewind"] },
+    Broken("pg.version.target", "a", .warn, "15.7") {
+        $0.facts.hosts[1].installations[0].version = ServerVersion(150_007)
+    },
+    Broken("pg.programs", "a", .fail, "pg_rewind") {
+        $0.facts.hosts[1].installations[0].missingPrograms = ["pg_rewind"]
+    },
     Broken("collation.stored", "p", .warn, "database shop (2.31, library 2.36)") {
         $0.sql { $0.databases[0].collationVersion = "2.31" }
     },
@@ -70,7 +76,9 @@ let broken: [Broken] = [
     Broken("wal.level", "p", .fail, "minimal") { $0.set("wal_level", "minimal") },
     Broken("wal.senders", "p", .fail, "max_wal_senders = 2") { $0.set("max_wal_senders", "2") },
     Broken("wal.senders", "p", .warn, "max_wal_senders = 3") { $0.set("max_wal_senders", "3") },
-    Broken("wal.slots", "p", .fail, "max_replication_slots = 1, 0 in use, 2 needed") { $0.set("max_replication_slots", "1") },
+    Broken("wal.slots", "p", .fail, "max_replication_slots = 1, 0 in use, 2 needed") {
+        $0.set("max_replication_slots", "1")
+    },
     Broken("net.listen-addresses", "p", .fail, "this host only") {
         $0.set("listen_addresses", "localhost")
         $0.facts.hosts[1].reach[0].outcome = .refused
@@ -87,14 +95,20 @@ let broken: [Broken] = [
             }
         }
     },
-    Broken("settings.parse", "p", .fail, "syntax") { $0.sql { $0.fileErrors = ["/etc/x/postgresql.conf:7: syntax error"] } },
+    Broken("settings.parse", "p", .fail, "syntax") {
+        $0.sql { $0.fileErrors = ["/etc/x/postgresql.conf:7: syntax error"] }
+    },
     Broken("settings.sync-standby", "p", .warn, "'*'") { $0.set("synchronous_standby_names", "*") },
     Broken("wal.rewind", "p", .warn, "rebuild (10.0 GiB") { $0.server { $0.control?.dataChecksums = false } },
     Broken("durability.fsync", "p", .fail, "fsync = off") { $0.set("fsync", "off") },
     Broken("hba.parse", "p", .fail, "pg_hba.conf:3") {
         $0.sql { $0.fileErrors = ["/etc/postgresql/15/main/pg_hba.conf:3: invalid"] }
     },
-    Broken("hba.parse", "p", .fail, "no authentication method") { $0.server { $0.hbaText = "local all all nonsense\n"; $0.sql = nil } },
+    Broken("hba.parse", "p", .fail, "no authentication method") {
+        $0.server {
+            $0.hbaText = "local all all nonsense\n"; $0.sql = nil
+        }
+    },
     Broken("hba.parse", "p", .fail, "could not be read") { $0.server { $0.hbaText = nil } },
     Broken("hba.replication", "p", .warn, "line 1 trusts") {
         $0.server { $0.hbaText = "host replication all 0.0.0.0/0 trust\n" }
@@ -119,11 +133,15 @@ let broken: [Broken] = [
     Broken("tablespaces.paths", "a", .fail, "/mnt/fast is not empty") {
         $0.sql { $0.tablespaces = [TablespaceFacts(name: "fast", location: "/mnt/fast", size: ByteCount(1 << 30))] }
         for host in 1...2 {
-            $0.facts.hosts[host].target?.tablespaces = [TargetFacts(path: "/mnt/fast", content: host == 1 ? .otherFiles : .empty)]
+            $0.facts.hosts[host].target?.tablespaces = [
+                TargetFacts(path: "/mnt/fast", content: host == 1 ? .otherFiles : .empty)
+            ]
         }
     },
     Broken("slots.foreign", "p", .warn, "barman keeps 5.0 GiB") {
-        $0.sql { $0.slots = [SlotFacts(name: "barman", isLogical: false, isActive: false, retainedWAL: ByteCount(5 << 30))] }
+        $0.sql {
+            $0.slots = [SlotFacts(name: "barman", isLogical: false, isActive: false, retainedWAL: ByteCount(5 << 30))]
+        }
     },
     Broken("service.owner", "p", .warn, "no systemd unit") { $0.server { $0.unit = nil } },
     Broken("service.owner", "p", .fail, "container") { $0.server { $0.unit = "docker-abc.scope" } },
@@ -133,11 +151,15 @@ let broken: [Broken] = [
         $0.facts.hosts[2].rivals = [RivalFacts(name: "patroni", isRunning: true, evidence: "process 9")]
     },
     Broken("rivals.ha", "b", .warn, "installed") {
-        $0.facts.hosts[2].rivals = [RivalFacts(name: "repmgrd", isRunning: false, evidence: "unit repmgrd.service, disabled")]
+        $0.facts.hosts[2].rivals = [
+            RivalFacts(name: "repmgrd", isRunning: false, evidence: "unit repmgrd.service, disabled")
+        ]
     },
     Broken("ports.free", "a", .fail, "5432") { $0.facts.hosts[1].listeningPorts = [5432] },
     Broken("ports.free", "p", .fail, "8008") { $0.facts.hosts[0].listeningPorts = [8008] },
-    Broken("net.reach", "a", .fail, "10.0.0.1:5432 does not answer") { $0.facts.hosts[1].reach[0].outcome = .timeout },
+    Broken("net.reach", "a", .fail, "10.0.0.1:5432 does not answer") {
+        $0.facts.hosts[1].reach[0].outcome = .timeout
+    },
     Broken("net.reach", "a", .warn, "no tool") { $0.facts.hosts[1].reach[0].outcome = .unknown },
     Broken("store.reach", nil, .fail, "connection refused") {
         $0.facts.store.keys = nil
@@ -146,10 +168,14 @@ let broken: [Broken] = [
     Broken("store.reach", nil, .warn, "1 of 3") { $0.facts.store.endpoints[1].error = "timeout" },
     Broken("store.quorum", nil, .warn, "1 member,") { $0.facts.store.memberCount = 1 },
     Broken("store.quorum", nil, .warn, "4 members, 1 may be lost") { $0.facts.store.memberCount = 4 },
-    Broken("store.prefix", nil, .fail, "system identifier 42") { $0.facts.store.keys = ["/service/shop/initialize": "42"] },
+    Broken("store.prefix", nil, .fail, "system identifier 42") {
+        $0.facts.store.keys = ["/service/shop/initialize": "42"]
+    },
     Broken("store.prefix", nil, .fail, "bootstrap") { $0.facts.store.keys = ["/service/shop/initialize": ""] },
     Broken("store.prefix", nil, .fail, "live leader, z") {
-        $0.facts.store.keys = ["/service/shop/initialize": Sample.identifier.description, "/service/shop/leader": "z"]
+        $0.facts.store.keys = [
+            "/service/shop/initialize": Sample.identifier.description, "/service/shop/leader": "z",
+        ]
     },
     Broken("store.prefix", nil, .warn, "earlier adoption") {
         $0.facts.store.keys = ["/service/shop/initialize": Sample.identifier.description]
@@ -200,11 +226,14 @@ struct RuleTests {
         #expect(evaluate(sample.facts, sample.spec).filter { $0.verdict != .ok } == [])
     }
 
-    @Test(arguments: broken + brokenMachines + brokenServers) func `a broken thing is found`(_ broken: Broken) throws {
+    @Test(arguments: broken + brokenMachines + brokenServers) func `a broken thing is found`(_ broken: Broken) throws
+    {
         var sample = Sample()
         broken.change(&sample)
         let only = try RuleSelection(parsing: [broken.rule])
-        let findings = evaluate(sample.facts, sample.spec, selection: only).filter { $0.name == broken.rule && $0.verdict != .ok }
+        let findings = evaluate(sample.facts, sample.spec, selection: only).filter {
+            $0.name == broken.rule && $0.verdict != .ok
+        }
         let finding = try #require(findings.first { $0.host == broken.host })
         #expect(finding.verdict == broken.verdict)
         #expect(finding.summary.contains(broken.says), "\(finding.summary)")
@@ -223,7 +252,9 @@ struct RuleTests {
         var sample = Sample()
         sample.system(1) { $0.architecture = "aarch64" }
         sample.system(2) { $0.architecture = "aarch64" }
-        let findings = evaluate(sample.facts, sample.spec, waivers: [try Waiver(parsing: "os.arch@a")]).filter { $0.name == "os.arch" }
+        let findings = evaluate(sample.facts, sample.spec, waivers: [try Waiver(parsing: "os.arch@a")]).filter {
+            $0.name == "os.arch"
+        }
         #expect(findings.map(\.host) == ["b", "a"])
         #expect(findings.map(\.verdict) == [.fail, .warn])
         #expect(findings.map(\.waiver) == [nil, Waiver(rule: "os.arch", host: "a")])
@@ -232,10 +263,16 @@ struct RuleTests {
     }
 
     @Test func `a waiver, a selection and a question with a wrong name are refused with the right one`() {
-        #expect(throws: PreflightError(code: .unknownRule, message: "there is no check named 'wal.leve'; did you mean wal.level? docs/checks.md lists all")) {
+        #expect(
+            throws: PreflightError(
+                code: .unknownRule,
+                message: "there is no check named 'wal.leve'; did you mean wal.level? docs/checks.md lists all")
+        ) {
             try Waiver(parsing: "wal.leve@a")
         }
-        #expect(throws: PreflightError(code: .unknownHost, message: "'z' is no host of this cluster; its hosts are a, b")) {
+        #expect(
+            throws: PreflightError(code: .unknownHost, message: "'z' is no host of this cluster; its hosts are a, b")
+        ) {
             try Waiver(parsing: "wal.level@z", hosts: ["a", "b"])
         }
         #expect(throws: PreflightError.self) { try RuleSelection(parsing: ["wal.level", "wa"]) }
@@ -248,7 +285,10 @@ struct RuleTests {
             Set(evaluate(sample.facts, sample.spec, selection: try RuleSelection(parsing: patterns)).map(\.name))
         }
         #expect(try run(["wal.level"]) == ["wal.level"])
-        #expect(try run(["ssh", "wal.level"]) == ["ssh.reach", "ssh.hostkey", "ssh.auth", "ssh.shell", "ssh.sudo", "ssh.banner", "wal.level"])
+        #expect(
+            try run(["ssh", "wal.level"]) == [
+                "ssh.reach", "ssh.hostkey", "ssh.auth", "ssh.shell", "ssh.sudo", "ssh.banner", "wal.level",
+            ])
         #expect(try run(["ssh.*"]).count == 6)
         #expect(try run([]) == Set(evaluate(sample.facts, sample.spec).map(\.name)))
     }

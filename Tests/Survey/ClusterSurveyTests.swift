@@ -88,16 +88,20 @@ struct ClusterSurveyTests {
             version: .init(150_000), isInRecovery: false,
             tablespaces: [TablespaceFacts(name: "t", location: "/mnt/t s", size: .init(1))])
         let server = ServerFacts(
-            postmasterPID: 1, postmasterStartTicks: 1, osUser: "pg", dataDirectory: "/data", port: 5433, binDirectory: "/b",
+            postmasterPID: 1, postmasterStartTicks: 1, osUser: "pg", dataDirectory: "/data", port: 5433,
+            binDirectory: "/b",
             sql: sql)
         let request = surveyRequest(for: spec.hosts[1], in: spec, primary: server)
         #expect(request.targetDirectory == "/data")
         #expect(request.tablespaces == ["/mnt/t s"])
         #expect(request.osUser == "pg")
-        #expect(request.reach == [
-            .init(host: "10.0.0.9", port: 2379), .init(host: "fe80::1", port: 2379), .init(host: "10.0.0.1", port: 5433),
-            .init(host: "10.0.0.1", port: 8008), .init(host: "10.0.0.3", port: 5433), .init(host: "10.0.0.3", port: 8008),
-        ])
+        #expect(
+            request.reach == [
+                .init(host: "10.0.0.9", port: 2379), .init(host: "fe80::1", port: 2379),
+                .init(host: "10.0.0.1", port: 5433),
+                .init(host: "10.0.0.1", port: 8008), .init(host: "10.0.0.3", port: 5433),
+                .init(host: "10.0.0.3", port: 8008),
+            ])
         #expect(request.peers == ["10.0.0.1", "10.0.0.3"])
     }
 

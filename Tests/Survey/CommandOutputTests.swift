@@ -13,7 +13,8 @@ struct CommandOutputTests {
     }
 
     @Test func `free space is found beside odd names`() {
-        let text = "Filesystem 1024-blocks Used Available Capacity Mounted on\n//srv/my share 100 40 60 40% /mnt/a b\n"
+        let text =
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\n//srv/my share 100 40 60 40% /mnt/a b\n"
         #expect(CommandOutput.availableSpace(text)?.space == ByteCount(60 * 1024))
         #expect(CommandOutput.availableSpace(text)?.filesystem == "/mnt/a b")
         #expect(CommandOutput.availableSpace("") == nil)
@@ -26,13 +27,21 @@ struct CommandOutputTests {
     }
 
     @Test func `units, ports and Debian's cluster names are found`() {
-        #expect(CommandOutput.unit(cgroup: "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n")
-            == "postgresql@15-main.service")
+        #expect(
+            CommandOutput.unit(cgroup: "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n")
+                == "postgresql@15-main.service")
         #expect(CommandOutput.unit(cgroup: "0::/\n") == nil)
-        #expect(CommandOutput.listeningPorts("0100007F:1538\n00000000000000000000000000000000:1538\n00000000:0016\n") == [22, 5432])
-        #expect(CommandOutput.debianCluster(configFile: "/etc/postgresql/15/main/postgresql.conf", unit: nil) == "15/main")
+        #expect(
+            CommandOutput.listeningPorts("0100007F:1538\n00000000000000000000000000000000:1538\n00000000:0016\n") == [
+                22, 5432,
+            ])
+        #expect(
+            CommandOutput.debianCluster(configFile: "/etc/postgresql/15/main/postgresql.conf", unit: nil) == "15/main"
+        )
         #expect(CommandOutput.debianCluster(configFile: nil, unit: "postgresql@15-my-db.service") == "15/my-db")
-        #expect(CommandOutput.debianCluster(configFile: "/var/lib/pgsql/15/data/postgresql.conf", unit: "postgresql-15.service") == nil)
+        #expect(
+            CommandOutput.debianCluster(
+                configFile: "/var/lib/pgsql/15/data/postgresql.conf", unit: "postgresql-15.service") == nil)
     }
 
     @Test func `connection attempts are told apart`() {

@@ -4,39 +4,36 @@ import Testing
 
 @testable import Survey
 
-/// Writes the fact set of a real server that other tests use. Run by hand, when facts gain a field:
-///
-///     PGADOPT_WRITE_FACTS=1 swift test --filter FactSetTests
-///
-/// Names and paths of the machine are replaced, so that the file can be published.
-@Suite(.enabled(if: TestServer.isInstalled && ProcessInfo.processInfo.environment["PGADOPT_WRITE_FACTS"] != nil))
+private let environment = ProcessInfo.processInfo.environment
+
+/// Writes the facts of a real server that other tests use. `scripts/record-facts` calls it, for one release of Debian
+/// after the other: PGADOPT_WRITE_FACTS holds the command that enters the host, PGADOPT_FACTS_NAME the file's name.
+@Suite(.enabled(if: environment["PGADOPT_WRITE_FACTS"] != nil))
 struct FactSetTests {
-    @Test func `write the facts of a PostgreSQL 15`() async throws {
-        try await TestServer.with { server in
-            try server.sql("CREATE DATABASE shop; CREATE ROLE app LOGIN;")
-            try server.sql("CREATE TABLE t AS SELECT 1;", database: "shop")
-            var facts = try await HostSurvey.run(
-                shell: LocalShell(hostName: "db1"),
-                request: SurveyRequest(targetDirectory: server.data, reach: [.init(host: "127.0.0.1", port: server.port)]))
-            facts.servers.removeAll { $0.dataDirectory != server.data }
-            facts.installations.removeAll { $0.binDirectory != TestServer.bin }
-            facts.problems = []
-            facts.rivals = []
-            facts.agents = []
-            facts.listeningPorts = [22, server.port]
-            facts.system.hostname = "db1"
-            facts.system.machineID = "00000000000000000000000000000001"
-            facts.system.kernel = "6.1.0-28-amd64"
-            facts.system.loginUser = "admin"
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            var text = String(decoding: try encoder.encode(facts), as: UTF8.self)
-            text = text.replacingOccurrences(of: server.data, with: "/var/lib/postgresql/15/main")
-                .replacingOccurrences(of: server.directory, with: "/run/postgresql")
-                .replacingOccurrences(of: "\(server.port)", with: "5432")
-            let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-                .appendingPathComponent("../Facts/Data/debian12-postgresql15.json").standardizedFileURL
-            try (text + "\n").write(to: file, atomically: true, encoding: .utf8)
-        }
+    @Test func `write the facts of a server`() async throws {
+        let enter = try #require(environment["PGADOPT_WRITE_FACTS"]).split(separator: " ").map(String.init)
+        let name = try #require(environment["PGADOPT_FACTS_NAME"])
+        let shell = LocalShell(hostName: "db1", prefix: enter)
+        // Twice, as for a cluster: what the server says of its data directory is looked at in the second call.
+        let first = try await HostSurvey.run(shell: shell, request: SurveyRequest())
+        let server = try #require(first.servers.first, "\(first.problems)")
+        let sql = try #require(server.sql, "\(first.problems)")
+        var request = SurveyRequest(
+            targetDirectory: server.dataDirectory, tablespaces: sql.tablespaces.map(\.location))
+        request.reach = [.init(host: "127.0.0.1", port: server.port), .init(host: "127.0.0.1", port: 1)]
+        request.peers = ["127.0.0.1"]
+        request.names = ["localhost"]
+        var facts = try await HostSurvey.run(shell: shell, request: request)
+        // What is this machine's and not the release's.
+        facts.system.machineID = "00000000000000000000000000000001"
+        facts.system.kernel = "6.1.0-28-amd64"
+        facts.kernel.ioErrors = 0
+        facts.system.clockOffsetSeconds = 0
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../Facts/Data/\(name)-postgresql\(sql.version.major).json").standardizedFileURL
+        try (String(decoding: encoder.encode(facts), as: UTF8.self) + "\n").write(
+            to: file, atomically: true, encoding: .utf8)
     }
 }

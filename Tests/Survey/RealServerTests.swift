@@ -9,7 +9,8 @@ import Testing
 struct RealServerTests {
     @Test func `a running server is found with its process, control data, SQL and files`() async throws {
         try await TestServer.with(settings: ["wal_log_hints": "on"]) { server in
-            try server.sql("CREATE ROLE repl REPLICATION LOGIN; SELECT pg_create_physical_replication_slot('old', true);")
+            try server.sql(
+                "CREATE ROLE repl REPLICATION LOGIN; SELECT pg_create_physical_replication_slot('old', true);")
             let facts = try await HostSurvey.run(
                 shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
             let found = try #require(facts.servers.first { $0.dataDirectory == server.data }, "\(facts.problems)")
@@ -50,7 +51,9 @@ struct RealServerTests {
     @Test func `hostile names of databases, files, settings and roles come through byte by byte`() async throws {
         let hostile = "x'; $(touch /tmp/pgadopt-pwned) \"\\ `id` \n dbname=y"
         try await TestServer.with { server in
-            let literal = "E'" + hostile.replacingOccurrences(of: "\\", with: "\\\\")
+            let literal =
+                "E'"
+                + hostile.replacingOccurrences(of: "\\", with: "\\\\")
                 .replacingOccurrences(of: "'", with: "''").replacingOccurrences(of: "\n", with: "\\n") + "'"
             try server.sql("SELECT format('CREATE DATABASE %I', \(literal)) \\gexec")
             try server.sql("SELECT format('CREATE ROLE %I', \(literal)) \\gexec")
@@ -58,7 +61,8 @@ struct RealServerTests {
             let directory = server.directory + "/ta\"r'get $(id)\n;é"
             try TestServer.command(TestServer.asPostgres(["mkdir", directory]))
             try TestServer.command(TestServer.asPostgres(["touch", directory + "/-rf"]))
-            let facts = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: directory))
+            let facts = try await HostSurvey.run(
+                shell: LocalShell(), request: SurveyRequest(targetDirectory: directory))
             let found = try #require(facts.servers.first { $0.dataDirectory == server.data })
             #expect(facts.problems.filter { $0.contains("server \(found.postmasterPID)") } == [])
             #expect(found.sql?.databases.map(\.name).contains(hostile) == true)
@@ -70,17 +74,36 @@ struct RealServerTests {
         }
     }
 
+    /// What scripts/fingerprint tells of the server.
+    private func fingerprint(_ server: TestServer) throws -> String {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../scripts/fingerprint").standardizedFileURL
+        let text = try String(contentsOf: script, encoding: .utf8)
+        return try TestServer.command(
+            TestServer.asPostgres(["sh", "-s", "--", "server", server.directory, "\(server.port)"]), input: text)
+    }
+
     @Test func `a survey writes nothing into the data directory and no WAL of its own`() async throws {
         try await TestServer.with(settings: ["autovacuum": "off"]) { server in
             try server.sql("CHECKPOINT")
             // pg_internal.init is the server's own cache, which any first connection to a database makes.
-            let list = ["sh", "-c", "cd \"$1\" && find . -type f ! -path './pg_stat*' ! -name pg_internal.init | sort | xargs sha256sum", "sh", server.data]
+            let list = [
+                "sh", "-c",
+                "cd \"$1\" && find . -type f ! -path './pg_stat*' ! -name pg_internal.init | sort | xargs sha256sum",
+                "sh", server.data,
+            ]
             let before = try TestServer.command(list)
             let position = try server.sql("SELECT pg_current_wal_insert_lsn()")
+            let counted = try fingerprint(server)
             _ = try await HostSurvey.run(shell: LocalShell(), request: SurveyRequest(targetDirectory: server.data))
             #expect(try server.sql("SELECT pg_current_wal_insert_lsn()") == position)
+            #expect(try fingerprint(server) == counted)
+            #expect(counted.contains("rows|postgres|"))
             let after = try TestServer.command(list)
             #expect(Set(after.split(separator: "\n")).symmetricDifference(before.split(separator: "\n")) == [])
+            // And it does see a write.
+            try server.sql("CREATE ROLE somebody")
+            #expect(try fingerprint(server) != counted)
         }
     }
 
@@ -104,7 +127,8 @@ struct RealServerTests {
             let port = primary.port + 1
             try TestServer.command(
                 TestServer.asPostgres([
-                    TestServer.bin + "/pg_basebackup", "-h", primary.directory, "-p", "\(primary.port)", "-D", copy, "-R",
+                    TestServer.bin + "/pg_basebackup", "-h", primary.directory, "-p", "\(primary.port)", "-D", copy,
+                    "-R",
                     "--checkpoint=fast",
                 ]))
             let control = [TestServer.bin + "/pg_ctl", "-D", copy, "-l", copy + ".log", "-w", "-t", "30"]

@@ -29,8 +29,10 @@ struct TestServer {
             in: .whitespacesAndNewlines)
         let server = TestServer(directory: directory, port: Int.random(in: 20_000..<32_000))
         do {
-            try command(asPostgres([bin + "/initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-N", "-k"]))
-            var lines = "port = \(server.port)\nunix_socket_directories = '\(directory)'\nlisten_addresses = '127.0.0.1'\n"
+            try command(
+                asPostgres([bin + "/initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-N", "-k"]))
+            var lines =
+                "port = \(server.port)\nunix_socket_directories = '\(directory)'\nlisten_addresses = '127.0.0.1'\n"
             lines += settings.map { "\($0.key) = '\($0.value)'\n" }.sorted().joined()
             try command(asPostgres(["tee", "-a", server.data + "/postgresql.conf"]), input: lines)
             try command(

@@ -5,6 +5,8 @@ public protocol AdoptionStore: Sendable {
     func createOnly(_ key: String, _ value: String) async throws -> Bool
     /// Keys and values below a prefix, read linearizably; the keys are whole.
     func read(prefix: String) async throws -> [String: String]
+    /// Writes a key only while it has this value; somebody else's change makes it do nothing.
+    func replace(_ key: String, ifValue value: String, with new: String) async throws
     /// Deletes a key only while it has this value.
     func delete(_ key: String, ifValue value: String) async throws
 }

@@ -26,40 +26,28 @@ public struct Executor: Sendable {
                 .blocked, host: blocker.host, "\(blocker.name): \(blocker.summary)",
                 remedy: "Remedy it, or waive it with --waive \(blocker.name), and make a new plan.")
         }
-        let journal = try await openJournal()
+        let journal = try await Journal.open(plan: plan, environment: environment)
         let begun = await journal.begun()
         try await refuseDrift(survey, begun)
+        try await keepPlan()
         let started = environment.now()
         report(.started(cluster: plan.cluster, steps: plan.steps.count, resumed: !begun.isEmpty))
         try await runSteps(journal, report)
         report(.finished(steps: plan.steps.count, took: environment.now() - started))
     }
 
-    /// Takes the steps that were begun back, last first. `release` is built on it.
-    public func undo(report: @escaping @Sendable (ApplyEvent) -> Void) async throws {
-        let journal = try await openJournal()
-        let begun = await journal.begun()
-        for step in plan.steps.reversed() where begun.contains(step.id) {
-            if await journal.state(of: step.id) == .undone { continue }
-            report(.note(stepID: step.id, "undo: \(step.undo)"))
-            try await step.kind.step.undo(context(step, journal, report))
-            try await journal.write(.undone, step.id)
-        }
-    }
-
-    private func openJournal() async throws -> Journal {
-        let path = Layout(scope: plan.cluster).journal
-        let shell = environment.shells[plan.primary.host]
-        return try await Journal(file: environment.journal, plan: plan.digest, now: environment.timestamp) { line in
-            guard let shell else { return }
-            let result = try await shell.run(
-                "umask 022; mkdir -p \(quoted(directory(path))) && cat >> \(quoted(path)) && sync \(quoted(path))",
-                as: .root, standardInput: Array(line.utf8))
-            guard result.succeeded else {
-                throw ExecutionError(
-                    .commandFailed, host: shell.hostName, "the journal \(path) cannot be written\(result.words)",
-                    remedy: "Nothing is done without a journal: make room on that file system.")
-            }
+    /// A copy of the plan beside the journal on the primary: with both, `release` needs no file of the operator's.
+    private func keepPlan() async throws {
+        guard let shell = environment.shells[plan.primary.host] else { return }
+        let path = Layout(scope: plan.cluster).plan(plan.digest)
+        let result = try await shell.run(
+            """
+            umask 077; p=\(quoted(path))
+            [ -e "$p" ] || { mkdir -p "$(dirname "$p")" && cat > "$p.new" && sync "$p.new" && mv "$p.new" "$p"; }
+            """,
+            as: .root, standardInput: try plan.encoded())
+        guard result.succeeded else {
+            throw ExecutionError(.commandFailed, host: shell.hostName, "\(path) cannot be written\(result.words)")
         }
     }
 

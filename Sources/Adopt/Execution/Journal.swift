@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Planning
 import Shell
 
 /// One line of the journal.
@@ -31,6 +32,9 @@ public struct JournalEntry: Codable, Equatable, Sendable {
         self.what = what
         self.value = value
     }
+
+    /// How journals and locks name a plan.
+    public static func planName(_ plan: Plan) throws -> String { plan.digest }
 
     var line: String {
         get throws {
@@ -109,5 +113,24 @@ public actor Journal {
 
     func made(_ step: String, _ what: String) -> [String] {
         entries.filter { $0.step == step && $0.event == .made && $0.what == what }.compactMap(\.value)
+    }
+}
+
+extension Journal {
+    /// The journal of a plan: on the control host, with a copy on the primary, where it can be reached.
+    static func open(plan: Plan, environment: ExecutionEnvironment) async throws -> Journal {
+        let path = Layout(scope: plan.cluster).journal
+        let shell = environment.shells[plan.primary.host]
+        return try await Journal(file: environment.journal, plan: plan.digest, now: environment.timestamp) { line in
+            guard let shell else { return }
+            let result = try await shell.run(
+                "umask 022; mkdir -p \(quoted(directory(path))) && cat >> \(quoted(path)) && sync \(quoted(path))",
+                as: .root, standardInput: Array(line.utf8))
+            guard result.succeeded else {
+                throw ExecutionError(
+                    .commandFailed, host: shell.hostName, "the journal \(path) cannot be written\(result.words)",
+                    remedy: "Nothing is done without a journal: make room on that file system.")
+            }
+        }
     }
 }

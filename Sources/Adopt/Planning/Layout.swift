@@ -22,6 +22,9 @@ public struct Layout: Equatable, Sendable {
     public var agentState: String { "\(state)/agent" }
     public var lock: String { "\(state)/lock" }
     public var journal: String { "\(state)/journal.jsonl" }
+    /// Copies of the plans that were applied, by their digests.
+    public var plans: String { "\(state)/plans" }
+    public func plan(_ digest: String) -> String { "\(plans)/\(digest).json" }
     public var backup: String { "\(state)/backup" }
     public var build: String { "\(state)/build" }
     /// While it exists, the distribution's unit does not start the server.

@@ -58,17 +58,35 @@ extension PlanContext {
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
             size: sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty }, workDirectory: layout.build)
-        // Replicas are built side by side and share what the primary can read and send.
-        let share = (100 << 20) / Int64(max(1, replicas.count { !isAdopted($0) }))
-        let rate = min(options.maxRate ?? .max, share)
-        let wait: Duration = options.checkpoint == .fast ? .seconds(5) : .seconds(270)
+        let estimate = buildEstimate(to: host)
         return PlannedStep(
             host: host.name, kind: .baseBackup(change), effect: .build,
             summary: "copy \(sql.totalSize) from \(primary.name) into \(change.dataDirectory)"
                 + (change.tablespaces.isEmpty ? "" : " and \(change.tablespaces.count) tablespaces")
                 + (options.maxRate.map { ", at most \(ByteCount($0))/s" } ?? ""),
-            estimate: StepEstimate(wait + transferTime(sql.totalSize, perSecond: rate), bytes: sql.totalSize),
+            estimate: estimate,
             undo: "remove the directory, which this step created")
+    }
+
+    /// Replicas are built side by side and share what the primary can read and send: half of a known interface's speed
+    /// is left to others, and 100 MB/s is what ordinary disks read.
+    private func buildEstimate(to host: HostSpec) -> StepEstimate {
+        let links = [primary.name, host.name].compactMap { name in
+            facts.host(name)?.network.interfaces.compactMap(\.megabits).max()
+        }
+        let link = links.min().map { Int64($0) * 125_000 / 2 } ?? .max
+        let share = min(100 << 20, link) / Int64(max(1, replicas.count { !isAdopted($0) }))
+        let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
+        let wait: Duration = spec.replicas.checkpoint == .fast ? .seconds(5) : .seconds(270)
+        let time = wait + transferTime(sql.totalSize, perSecond: rate)
+        let kept = walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) }
+        return StepEstimate(time, bytes: sql.totalSize, walKept: kept)
+    }
+
+    /// WAL in bytes a second: the higher one of the statistics' average and the survey's own sample; nil: not known.
+    private var walRate: Double? {
+        let sampled = server.details?.walSample.map { Double($0.bytes.rawValue) / max(0.001, $0.seconds) }
+        return [sampled, sql.activity?.walBytesPerSecond].compactMap { $0 }.max()
     }
 
     private func configFilesStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {

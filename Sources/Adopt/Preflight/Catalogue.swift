@@ -70,7 +70,10 @@ public let catalogue: [CatalogueEntry] = [
     .by(44, "max_prepared_transactions", "objects.prepared"),
     .left(
         45, "track_commit_timestamp, cluster_name",
-        because: "cluster_name and track_commit_timestamp change nothing about an adoption; the plan carries both as deferred settings."),
+        because:
+            "cluster_name and track_commit_timestamp change nothing about an adoption; the plan carries both as "
+                + "deferred settings."
+    ),
     .by(46, "archive_mode/command/library", "archive.mode archive.command archive.target"),
     .by(47, "archive latency", "archive.backlog"),
     .by(48, "checkpoint load", "checkpoint.load"),
@@ -93,7 +96,10 @@ public let catalogue: [CatalogueEntry] = [
     .by(65, "ssl", "tls.certificate"),
     .left(
         66, ".pgpass / service files",
-        because: "Password files hold secrets; nothing of them is read. The roles of pgadopt have a passfile of their own, made with mode 0600."),
+        because:
+            "Password files hold secrets; nothing of them is read. The roles of pgadopt have a passfile of "
+                + "their own, made with mode 0600."
+    ),
     .by(67, "client inventory", "clients.local"),
     .by(68, "tablespaces", "tablespaces.paths tablespaces.inside"),
     .by(69, "pg_wal link / other links", "directory.links"),
@@ -149,7 +155,8 @@ public let catalogue: [CatalogueEntry] = [
     .by(117, "ports.free", "ports.free"),
     .left(
         118, "proxy/VIP",
-        because: "pgadopt configures no virtual address; the tool that does (vip-manager, keepalived) checks its own."),
+        because: "pgadopt configures no virtual address; the tool that does (vip-manager, keepalived) checks its own."
+    ),
     .by(119, "etcd.health", "store.reach store.quorum store.version store.alarms"),
     .by(120, "etcd.latency", "store.latency"),
     .by(121, "etcd.space/auth/tls", "store.space"),
@@ -162,8 +169,14 @@ public let catalogue: [CatalogueEntry] = [
     .by(128, "app tolerance", "clients.idle-in-transaction clients.connections"),
     .left(
         129, "plan.readonly",
-        because: "A promise to prove, not a finding to report: the tests hash every file and key, and read the server's statistics, before and after."),
+        because:
+            "A promise to prove, not a finding to report: the tests hash every file and key, and read the "
+                + "server's statistics, before and after."
+    ),
     .left(
         130, "plan.freshness",
-        because: "`apply` compares the plan's fingerprints with the world each time it runs; a check before that would prove nothing."),
+        because:
+            "`apply` compares the plan's fingerprints with the world each time it runs; a check before that "
+                + "would prove nothing."
+    ),
 ]

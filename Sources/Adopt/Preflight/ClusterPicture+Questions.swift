@@ -17,13 +17,17 @@ extension ClusterPicture {
 
     /// A setting of the primary that counts bytes in any of PostgreSQL's units; -1 and 0 keep their sign.
     func bytes(_ name: String) -> ByteCount? {
-        guard let row = primarySQL?.settings.first(where: { $0.name == name }), let value = Int64(row.value) else { return nil }
+        guard let row = primarySQL?.settings.first(where: { $0.name == name }), let value = Int64(row.value) else {
+            return nil
+        }
         return ByteCount(value * (SettingValue.bytesPerUnit(row.unit) ?? 1))
     }
 
     /// A setting of the primary that measures time, in seconds.
     func seconds(_ name: String) -> Double? {
-        guard let row = primarySQL?.settings.first(where: { $0.name == name }), let value = Double(row.value) else { return nil }
+        guard let row = primarySQL?.settings.first(where: { $0.name == name }), let value = Double(row.value) else {
+            return nil
+        }
         return value * (SettingValue.secondsPerUnit(row.unit) ?? 1)
     }
 

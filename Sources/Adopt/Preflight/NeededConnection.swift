@@ -107,11 +107,14 @@ struct ConnectionSimulation {
 
     /// Clients of today and what becomes of them when `leader` leads: those whose connection it would refuse.
     func refusedClients(when leader: ClusterPicture.Host) -> [ClientFacts] {
-        guard let primary = picture.primary, let file = file(of: leader), let sql = picture.primarySQL else { return [] }
+        guard let primary = picture.primary, let file = file(of: leader), let sql = picture.primarySQL else {
+            return []
+        }
         return (sql.activity?.clients ?? []).filter { client in
             guard let text = client.address, let address = IPAddress(text) else { return false }
             // A client on the primary's own host will come over the network.
-            let seen = address.isLoopback || text == primary.spec.address
+            let seen =
+                address.isLoopback || text == primary.spec.address
                 ? IPAddress(source(from: primary, to: leader)) ?? address : address
             let rule = file.firstMatch(
                 HBAConnection(

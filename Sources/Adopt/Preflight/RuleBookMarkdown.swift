@@ -15,7 +15,9 @@ public func ruleBookMarkdown() -> String {
     for rule in ruleGroups.flatMap(\.rules) { lines.append("- `\(rule.name)`: \(rule.why)") }
     let left = catalogue.filter { if case .left = $0.coverage { true } else { false } }
     lines.append("\n## The catalogue behind them\n")
-    lines.append("The checks cover \(catalogue.count - left.count) of the \(catalogue.count) entries of the catalogue they were made from.\n")
+    lines.append(
+        "The checks cover \(catalogue.count - left.count) of the \(catalogue.count) entries of the catalogue they were made from.\n"
+    )
     lines.append("| # | entry | checks |\n|--:|---|---|")
     for entry in catalogue {
         if case .rules(let names) = entry.coverage {
@@ -31,7 +33,9 @@ public func ruleBookMarkdown() -> String {
 
 extension String {
     /// A bar would end a cell of the table.
-    fileprivate var replacingBars: String { split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+    fileprivate var replacingBars: String {
+        split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+    }
 }
 
 private let introduction = """
@@ -46,12 +50,14 @@ private let introduction = """
     `Sources/Adopt/Preflight/Rules`; facts that could not be gathered are a finding themselves (`survey.complete`).
 
         pgadopt check inventory.yaml                     failures and warnings
-        pgadopt check inventory.yaml --all               what is in order too
+        pgadopt check inventory.yaml --passed            what is in order too
         pgadopt check inventory.yaml --json              for programs
         pgadopt check inventory.yaml --only wal          checks whose names begin with wal.
-        pgadopt check inventory.yaml --explain wal.slots what it is about
+        pgadopt check --explain wal.slots                what it is about
         pgadopt check inventory.yaml --waive wal.slots   that failure counts as a warning
         pgadopt check inventory.yaml --waive clock.offset@h2
+
+    The exit code tells the worst finding: 0 all in order, 2 warnings, 1 a failure.
 
     A **failure** forbids the plan. A **warning** forbids nothing. A waiver is by name, or by name and host; it is
     written into the finding and with it into the plan (`--waive` is an option of `plan` too), and it silences only

@@ -38,7 +38,9 @@ enum SettingValue {
             guard let wanted = truth(written), let value = truth(running.value) else { return false }
             return wanted != value
         case "integer", "real":
-            guard let wanted = number(written, unit: running.unit), let value = Double(running.value) else { return false }
+            guard let wanted = number(written, unit: running.unit), let value = Double(running.value) else {
+                return false
+            }
             // Rounding to the setting's own unit is no difference.
             return abs(wanted - value) >= 1 || running.type == "real" && abs(wanted - value) > 1e-6
         case "enum":

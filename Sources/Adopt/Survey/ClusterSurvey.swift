@@ -54,7 +54,9 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
     request.peers = others.map(\.address).filter { !$0.hasPrefix("-") }
     request.names = spec.members.map(\.address).filter { IPAddress($0) == nil && !$0.hasPrefix("-") }
     request.files = ["/etc/pgadopt/\(spec.name).yml", "/var/lib/pgadopt/\(spec.name)/build"]
-    request.reach = spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:)) + others.flatMap { reach($0, in: spec, server) }
+    request.reach =
+        spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:))
+        + others.flatMap { reach($0, in: spec, server) }
     switch host.role {
     case .witness: break
     case .primary: request.targetDirectory = postgres.dataDirectory
@@ -79,7 +81,9 @@ private func reach(_ peer: HostSpec, in spec: ClusterSpec, _ server: ServerFacts
 /// command is made of.
 private func files(named server: ServerFacts?) -> [String] {
     guard let server else { return [] }
-    let named = server.details?.namedFiles.map(\.path).filter { $0.hasPrefix("/") && !$0.hasPrefix(server.dataDirectory + "/") }
+    let named = server.details?.namedFiles.map(\.path).filter {
+        $0.hasPrefix("/") && !$0.hasPrefix(server.dataDirectory + "/")
+    }
     let isArchiving = server.sql?.setting("archive_mode").map { $0 != "off" } ?? false
     return (named ?? []) + (isArchiving ? namedPaths(in: server.sql?.setting("archive_command") ?? "") : [])
 }

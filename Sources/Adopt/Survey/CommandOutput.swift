@@ -31,9 +31,12 @@ enum CommandOutput {
             guard let major = Int(digits), major < 1000 else { continue }
             let rest = word.dropFirst(digits.count)
             guard rest.hasPrefix(".") else { return ServerVersion(major * 10_000) }
-            let parts = rest.dropFirst().split(separator: ".").map { Int($0.prefix { $0.isASCII && $0.isNumber }) ?? 0 }
+            let parts = rest.dropFirst().split(separator: ".").map {
+                Int($0.prefix { $0.isASCII && $0.isNumber }) ?? 0
+            }
             if major >= 10 { return ServerVersion(major * 10_000 + min(parts.first ?? 0, 9999)) }
-            return ServerVersion(major * 10_000 + min(parts.first ?? 0, 99) * 100 + min(parts.dropFirst().first ?? 0, 99))
+            return ServerVersion(
+                major * 10_000 + min(parts.first ?? 0, 99) * 100 + min(parts.dropFirst().first ?? 0, 99))
         }
         return nil
     }
@@ -53,7 +56,9 @@ enum CommandOutput {
     static func availableInodes(_ text: String) -> Int64? {
         guard let line = text.split(separator: "\n").dropFirst().first else { return nil }
         let fields = line.split(separator: " ")
-        guard let percent = fields.lastIndex(where: { $0.hasSuffix("%") || $0 == "-" }), percent >= 3 else { return nil }
+        guard let percent = fields.lastIndex(where: { $0.hasSuffix("%") || $0 == "-" }), percent >= 3 else {
+            return nil
+        }
         return Int64(fields[percent - 1])
     }
 
@@ -99,7 +104,9 @@ enum CommandOutput {
     static func unit(cgroup: String) -> String? {
         for line in cgroup.split(separator: "\n") {
             let parts = line.split(separator: "/")
-            if let unit = parts.last(where: { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }) { return String(unit) }
+            if let unit = parts.last(where: { $0.hasSuffix(".service") || $0.hasSuffix(".scope") }) {
+                return String(unit)
+            }
         }
         return nil
     }
@@ -138,7 +145,8 @@ enum CommandOutput {
 
     /// `/etc/postgresql/15/main/postgresql.conf` or unit `postgresql@15-main.service`: `15/main`.
     static func debianCluster(configFile: String?, unit: String?) -> String? {
-        if let parts = configFile?.split(separator: "/"), parts.count == 5, parts[0] == "etc", parts[1] == "postgresql",
+        if let parts = configFile?.split(separator: "/"), parts.count == 5, parts[0] == "etc",
+            parts[1] == "postgresql",
             parts[4] == "postgresql.conf"
         {
             return "\(parts[2])/\(parts[3])"

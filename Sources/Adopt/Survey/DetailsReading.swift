@@ -47,7 +47,9 @@ enum DetailsReading {
         else { return nil }
         let names = text.split(whereSeparator: { $0 == "\n" || $0 == "," }).compactMap { part -> String? in
             let part = part.trimmed
-            for prefix in ["DNS:", "IP Address:"] where part.hasPrefix(prefix) { return String(part.dropFirst(prefix.count)) }
+            for prefix in ["DNS:", "IP Address:"] where part.hasPrefix(prefix) {
+                return String(part.dropFirst(prefix.count))
+            }
             return nil
         }
         return CertificateFacts(path: path, remainingSeconds: end - clock, names: names)

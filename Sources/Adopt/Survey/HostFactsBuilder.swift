@@ -34,7 +34,8 @@ struct HostFactsBuilder {
         problems = all("problem").compactMap { $0.text("text") }
         for record in all("foreignserver") {
             problems.append(
-                "process \(record.text("pid") ?? "?") is a PostgreSQL server in a container of its own; it was not surveyed")
+                "process \(record.text("pid") ?? "?") is a PostgreSQL server in a container of its own; it was not surveyed"
+            )
         }
         let system = try system()
         var facts = HostFacts(host: host, system: system)
@@ -111,7 +112,9 @@ struct HostFactsBuilder {
     }
 
     private func target() -> TargetFacts? {
-        guard let record = first(where: "target", kind: "target") ?? first(where: "target", kind: "live") else { return nil }
+        guard let record = first(where: "target", kind: "target") ?? first(where: "target", kind: "live") else {
+            return nil
+        }
         var facts = oneTarget(record)
         facts.tablespaces = all("target").filter { $0.text("kind") == "tablespace" }.map(oneTarget)
         return facts
@@ -135,7 +138,8 @@ struct HostFactsBuilder {
         let mount = (record.text("mount") ?? "").split(whereSeparator: { $0.isWhitespace })
         if mount.count == 2 {
             facts.filesystem = String(mount[0])
-            facts.mountOptions = mount[1].split(separator: ",").map(String.init)
+            // An overlay names its directories; which ones is nobody's business.
+            facts.mountOptions = mount[1].split(separator: ",").map(String.init).filter { !$0.contains("dir=") }
         }
         facts.writeMilliseconds = record.text("io").flatMap(CommandOutput.writeMilliseconds)
         return facts
@@ -180,7 +184,8 @@ struct HostFactsBuilder {
         var facts = ServerFacts(
             postmasterPID: pid, postmasterStartTicks: ticks, osUser: record.text("owner") ?? "", dataDirectory: data,
             port: port, socketDirectories: [String(pidFile[4])].filter { !$0.isEmpty },
-            commandLine: CommandOutput.arguments(record.text("cmdline") ?? ""), binDirectory: record.text("bin") ?? "",
+            commandLine: CommandOutput.arguments(record.text("cmdline") ?? ""),
+            binDirectory: record.text("bin") ?? "",
             unit: unit, unitProperties: CommandOutput.assignments(record.text("properties") ?? ""),
             control: record.text("control").flatMap(CommandOutput.control))
         if facts.control == nil { problems.append("pg_controldata told nothing of \(data)") }
@@ -250,7 +255,8 @@ struct HostFactsBuilder {
             }
         }
         for record in all("includedir") where record.text("pid") == pid {
-            facts.includeDirectories.append(DirectoryFacts(path: record.text("path") ?? "", names: record.names("names")))
+            facts.includeDirectories.append(
+                DirectoryFacts(path: record.text("path") ?? "", names: record.names("names")))
         }
     }
 }

@@ -38,7 +38,8 @@ public struct SurveyRequest: Equatable, Sendable {
 
     public init(
         osUser: String = "postgres", targetDirectory: String? = nil, tablespaces: [String] = [],
-        binDirectory: String? = nil, mayUseSudo: Bool = true, reach: [Endpoint] = [], deadline: Duration = .seconds(150)
+        binDirectory: String? = nil, mayUseSudo: Bool = true, reach: [Endpoint] = [],
+        deadline: Duration = .seconds(150)
     ) {
         self.osUser = osUser
         self.targetDirectory = targetDirectory

@@ -46,7 +46,9 @@ enum KernelReading {
 
     /// `always [madvise] never`: the word in brackets.
     static func bracketed(_ text: String) -> String? {
-        guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else { return nil }
+        guard let open = text.firstIndex(of: "["), let close = text.firstIndex(of: "]"), open < close else {
+            return nil
+        }
         return String(text[text.index(after: open)..<close])
     }
 
@@ -75,7 +77,9 @@ enum KernelReading {
             if line.hasPrefix("md"), let end = line.firstIndex(of: " ") { name = String(line[..<end]) }
             guard let array = name, let open = line.lastIndex(of: "["), line.hasSuffix("]") else { continue }
             let disks = line[line.index(after: open)...].dropLast()
-            if !disks.isEmpty, disks.allSatisfy({ $0 == "U" || $0 == "_" }), disks.contains("_") { found.append(array) }
+            if !disks.isEmpty, disks.allSatisfy({ $0 == "U" || $0 == "_" }), disks.contains("_") {
+                found.append(array)
+            }
         }
         return found
     }

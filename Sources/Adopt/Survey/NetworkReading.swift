@@ -71,6 +71,8 @@ enum NetworkReading {
         guard let line = text.split(separator: "\n").last(where: { $0.contains("min/avg/max") }),
             let values = line.split(separator: "=").last?.split(separator: "/"), values.count >= 3
         else { return (nil, nil) }
-        return (Double(values[1].trimmed), Double(values[2].trimmed))
+        // Without a fourth value the unit follows the third one.
+        let maximum = values[2].trimmed.split(separator: " ").first ?? ""
+        return (Double(values[1].trimmed), Double(maximum))
     }
 }

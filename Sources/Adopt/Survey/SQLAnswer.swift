@@ -26,7 +26,9 @@ struct SQLAnswer {
         configFile = json["configFile"]?.string
         hbaFile = json["hbaFile"]?.string
         identFile = json["identFile"]?.string
-        socketDirectories = (json["sockets"]?.string ?? "").split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+        socketDirectories = (json["sockets"]?.string ?? "").split(separator: ",").map(\.trimmed).filter {
+            !$0.isEmpty
+        }
         clock = json["clock"]?.double
         let lsn = json["lsn"]?.string.flatMap { LSN($0) }
         facts = SQLFacts(
@@ -77,9 +79,13 @@ struct SQLAnswer {
         facts.extensions += try Self.list(json, "extensions").compactMap { $0.string.map { "\(name)/\($0)" } }
         let libraries = try Self.list(json, "libraries").compactMap(\.string)
         facts.libraries = Set(facts.libraries + libraries).sorted()
-        facts.staleCollations += try Self.list(json, "staleCollations").compactMap { $0.string.map { "\(name)/\($0)" } }
+        facts.staleCollations += try Self.list(json, "staleCollations").compactMap {
+            $0.string.map { "\(name)/\($0)" }
+        }
         facts.unloggedTables += try Self.int(json, "unloggedTables")
-        func names(_ key: String) throws -> [String] { try Self.list(json, key).compactMap { $0.string.map { "\(name)/\($0)" } } }
+        func names(_ key: String) throws -> [String] {
+            try Self.list(json, key).compactMap { $0.string.map { "\(name)/\($0)" } }
+        }
         facts.objects.databasesRead += 1
         facts.objects.unloggedTables += try names("unlogged")
         facts.objects.invalidIndexes += try names("invalidIndexes")

@@ -30,7 +30,7 @@ struct SurveyRecord: Equatable {
     static func banner(of output: [UInt8]) -> Int {
         let text = String(decoding: output, as: UTF8.self)
         guard let begin = text.range(ofLine: SurveyScript.beginMarker) else { return 0 }
-        return text[..<begin.lowerBound].utf8.drop { $0 == 0x0A }.count
+        return max(0, text[..<begin.lowerBound].utf8.count - 1)
     }
 
     /// Reads what the script printed; anything before the first marker (a login shell's greeting) is passed over.
@@ -107,7 +107,9 @@ extension StringProtocol {
     var trimmed: String {
         var text = Substring(self)
         while let last = text.unicodeScalars.last, last.properties.isWhitespace { text.unicodeScalars.removeLast() }
-        while let first = text.unicodeScalars.first, first.properties.isWhitespace { text.unicodeScalars.removeFirst() }
+        while let first = text.unicodeScalars.first, first.properties.isWhitespace {
+            text.unicodeScalars.removeFirst()
+        }
         return String(text)
     }
 

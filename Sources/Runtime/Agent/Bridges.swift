@@ -66,6 +66,20 @@ extension AgentConfiguration {
     }
 }
 
+extension AgentConfiguration {
+    /// Where the server's own output goes when this agent starts it. On a Debian layout where pg_ctlcluster sends it,
+    /// so that log rotation and monitoring go on as before.
+    var serverLogFile: String {
+        let parts = (pgadopt.configFile ?? "").split(separator: "/")
+        let logs = "/var/log/postgresql"
+        // /etc/postgresql/VERSION/NAME/postgresql.conf
+        if parts.count == 5, parts[0] == "etc", parts[1] == "postgresql", access(logs, W_OK) == 0 {
+            return "\(logs)/postgresql-\(parts[2])-\(parts[3]).log"
+        }
+        return "\(stateDirectory)/postgresql.log"
+    }
+}
+
 extension ServerSettings {
     /// - Throws: ConfigurationError or an unreadable password file.
     init(_ configuration: AgentConfiguration) throws {
@@ -88,7 +102,7 @@ extension ServerSettings {
             host: postgres.socketDirectory, port: postgres.listen.port, database: postgres.database ?? "postgres",
             superuser: superuser, replication: replication, rewind: rewind,
             passFile: postgres.pgpass ?? "\(state)/pgpass", stateDirectory: state,
-            logFile: "\(state)/postgresql.log"
+            logFile: configuration.serverLogFile
         ) { recovery in
             let standby = recovery.primaryConnInfo.map { info in
                 ManagedConfiguration.Standby(

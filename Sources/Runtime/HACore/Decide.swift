@@ -111,9 +111,14 @@ extension Memory {
             leadsUntil = nil
             return
         }
-        guard case .held(let id, let deadline) = o.lease, isOurs || id == leadLease else { return }
-        leadLease = id
-        leadsUntil = deadline
+        guard case .held(let id, let deadline) = o.lease else { return }
+        if isOurs || id == leadLease {
+            leadLease = id
+            leadsUntil = deadline
+        } else if leadsUntil == nil {
+            // Taken over from an agent before us, whose lease nobody renews: its guard knows how long it lasts.
+            if case .armed(let armed) = o.guardian { leadsUntil = armed } else { leadsUntil = deadline }
+        }
     }
 
     /// Crashes of the last `crashWindow` only, each once.

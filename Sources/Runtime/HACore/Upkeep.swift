@@ -11,7 +11,8 @@ enum Upkeep {
         ) { s, decided in
             // A guard that was started anew while the store is out of reach must learn the deadline, too.
             guard s.iHoldTheLock || s.leadsByFailsafe || (s.storeIsUnreachable && s.memory.leads), !s.isPaused,
-                !s.leadsStandbyCluster, !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline, deadline > s.now,
+                !s.leadsStandbyCluster, !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline,
+                deadline > s.now,
                 s.o.guardian != .armed(deadline: deadline)
             else { return nil }
             return .armGuard(deadline)

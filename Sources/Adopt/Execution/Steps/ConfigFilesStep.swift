@@ -51,6 +51,21 @@ struct ConfigFilesStep: Step {
             sync
             """,
             standardInput: packed.standardOutput, deadline: .seconds(60))
+        try await restoreStartConf(path, context)
+    }
+
+    /// The source's start.conf says `disabled` since its own unit was stilled; this host is to have the word of before.
+    private func restoreStartConf(_ path: String, _ context: StepContext) async throws {
+        let kept = "\(context.layout.state)/start.conf.before"
+        let before = try await context.tryRun(on: change.sourceHost, "cat -- \(quoted(kept)) 2>/dev/null")
+        guard before.succeeded, !before.standardOutput.isEmpty else { return }
+        try await context.run(
+            "writing \(path)/start.conf",
+            StepContext.fileFunctions + """
+                p=\(quoted(path + "/start.conf"))
+                if [ -e "$p" ]; then put "$p" \(quoted(change.osUser)) 0644; fi
+                """,
+            standardInput: before.standardOutput)
     }
 
     func undo(_ context: StepContext) async throws {

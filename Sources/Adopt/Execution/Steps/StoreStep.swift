@@ -4,6 +4,9 @@ import Planning
 struct StoreStep: Step {
     var change: StoreChange
 
+    /// In the journal: a key that was there before us, which a release leaves.
+    static let foreignKey = "foreign-key"
+
     func isDone(_ context: StepContext) async throws -> Bool {
         let keys = try await context.environment.store.read(prefix: change.prefix)
         return change.entries.allSatisfy { keys[change.prefix + $0.key] != nil }
@@ -26,6 +29,7 @@ struct StoreStep: Step {
                         + "Remove its keys if it is gone, or choose another name."
                 )
             }
+            try await context.journal.write(.made, context.step.id, what: Self.foreignKey, value: key)
             context.note("\(key) exists and is kept as it is")
         }
     }

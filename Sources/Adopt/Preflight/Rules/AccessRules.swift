@@ -30,11 +30,13 @@ let accessRules: [Rule] = [
                 let system = host.facts.system
                 if !system.canBecomeRoot {
                     return .fail(
-                        host.name, "user \(system.loginUser) cannot become root without a password", remedy: sudoRemedy, .none)
+                        host.name, "user \(system.loginUser) cannot become root without a password",
+                        remedy: sudoRemedy, .none)
                 }
                 if system.hasPostgresUser, host.spec.role != .witness, !system.canBecomePostgres {
                     return .fail(
-                        host.name, "user \(system.loginUser) cannot become the PostgreSQL user", remedy: sudoRemedy, .none)
+                        host.name, "user \(system.loginUser) cannot become the PostgreSQL user", remedy: sudoRemedy,
+                        .none)
                 }
                 return .ok(host.name, "user \(system.loginUser) can become root and the PostgreSQL user")
             }

@@ -12,15 +12,23 @@ let binaryRules: [Rule] = [
     ) { picture in
         guard let primary = picture.primary else { return [] }
         guard let version = picture.primarySQL?.version else {
-            return [.fail(primary.name, "the version is not known, because no SQL could be asked", remedy: "See survey.complete.", .human)]
+            return [
+                .fail(
+                    primary.name, "the version is not known, because no SQL could be asked",
+                    remedy: "See survey.complete.", .human)
+            ]
         }
         guard (12...18).contains(version.major) else {
-            return [.fail(primary.name, "PostgreSQL \(version); 12 to 18 are supported", remedy: "Upgrade first.", .human)]
+            return [
+                .fail(primary.name, "PostgreSQL \(version); 12 to 18 are supported", remedy: "Upgrade first.", .human)
+            ]
         }
         if version.major < 14 {
-            return [.warn(
-                primary.name, "PostgreSQL \(version) gets no more fixes from its project",
-                remedy: "Plan a major upgrade after the adoption.", .human)]
+            return [
+                .warn(
+                    primary.name, "PostgreSQL \(version) gets no more fixes from its project",
+                    remedy: "Plan a major upgrade after the adoption.", .human)
+            ]
         }
         return [.ok(primary.name, "PostgreSQL \(version)")]
     },
@@ -36,12 +44,14 @@ let binaryRules: [Rule] = [
             guard let installed = picture.installation(on: host) else {
                 let found = host.facts.installations.map { "\($0.version)" }
                 return .fail(
-                    host.name, "PostgreSQL \(version.major) is not installed; found: \(found.isEmpty ? "none" : listed(found))",
+                    host.name,
+                    "PostgreSQL \(version.major) is not installed; found: \(found.isEmpty ? "none" : listed(found))",
                     remedy: "Install the packages of PostgreSQL \(version.major).", .none)
             }
             if installed.version.major != version.major {
                 return .fail(
-                    host.name, "\(installed.binDirectory) is version \(installed.version), the primary runs \(version)",
+                    host.name,
+                    "\(installed.binDirectory) is version \(installed.version), the primary runs \(version)",
                     remedy: "Name the right directory in the inventory.", .none)
             }
             return installed.version < version
@@ -73,14 +83,19 @@ let binaryRules: [Rule] = [
         remedy: "`REINDEX`, then `REFRESH VERSION`.", .human
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL else { return [] }
-        let stale = sql.databases.filter { $0.collationVersion != nil && $0.collationVersion != $0.actualCollationVersion }
-            .map { "database \($0.name) (\($0.collationVersion ?? "?"), library \($0.actualCollationVersion ?? "?"))" }
+        let stale =
+            sql.databases.filter { $0.collationVersion != nil && $0.collationVersion != $0.actualCollationVersion }
+            .map {
+                "database \($0.name) (\($0.collationVersion ?? "?"), library \($0.actualCollationVersion ?? "?"))"
+            }
             + sql.staleCollations.map { "collation \($0)" }
         return stale.isEmpty
             ? [.ok(primary.name, "stored versions are the library's")]
-            : [.warn(
-                primary.name, "not the library's version: \(listed(stale))",
-                remedy: "REINDEX what uses it, then ALTER DATABASE or COLLATION ... REFRESH VERSION.", .human)]
+            : [
+                .warn(
+                    primary.name, "not the library's version: \(listed(stale))",
+                    remedy: "REINDEX what uses it, then ALTER DATABASE or COLLATION ... REFRESH VERSION.", .human)
+            ]
     },
     Rule(
         "extensions.preload", "preloaded libraries are installed on replicas",
@@ -112,7 +127,9 @@ private func preloaded(_ value: String) -> [String] {
 /// The file name without `.so` of a library in the standard directory; nil for one elsewhere, which no list shows.
 private func libraryName(_ text: String) -> String? {
     var name = text[...]
-    for prefix in ["$libdir/plugins/", "$libdir/"] where name.hasPrefix(prefix) { name = name.dropFirst(prefix.count) }
+    for prefix in ["$libdir/plugins/", "$libdir/"] where name.hasPrefix(prefix) {
+        name = name.dropFirst(prefix.count)
+    }
     if name.hasSuffix(".so") { name = name.dropLast(3) }
     return name.isEmpty || name.contains("/") ? nil : String(name)
 }

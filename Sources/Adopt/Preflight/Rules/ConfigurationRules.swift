@@ -19,15 +19,18 @@ let configurationRules: [Rule] = [
         "settings.duplicates", "every setting is defined once",
         warns: "a setting has different values in several lines, or ALTER SYSTEM hides one in a file",
         why: "Who changes the line that does not count changes nothing, and finds out during an incident.",
-        remedy: "Remove the lines that do not count; ALTER SYSTEM RESET removes those in postgresql.auto.conf.", .reload
+        remedy: "Remove the lines that do not count; ALTER SYSTEM RESET removes those in postgresql.auto.conf.",
+        .reload
     ) { picture in
         guard let (primary, sql) = picture.asked, !sql.fileSettings.isEmpty else { return [] }
-        let byName = Dictionary(grouping: sql.fileSettings.filter { !$0.file.hasSuffix("/zz-pgadopt.conf") }, by: \.name)
+        let byName = Dictionary(
+            grouping: sql.fileSettings.filter { !$0.file.hasSuffix("/zz-pgadopt.conf") }, by: \.name)
         let double = byName.filter { Set($0.value.map(\.value)).count > 1 }.map { name, lines in
             "\(name) (" + lines.map { "\($0.file.lastComponent):\($0.line)" }.joined(separator: ", ") + ")"
         }.sorted()
         return double.isEmpty
-            ? [.ok(primary.name, "no setting has two values")] : [.warn(primary.name, "defined twice: \(listed(double))")]
+            ? [.ok(primary.name, "no setting has two values")]
+            : [.warn(primary.name, "defined twice: \(listed(double))")]
     },
     Rule(
         "settings.command-line", "no setting comes from the command line",
@@ -38,7 +41,9 @@ let configurationRules: [Rule] = [
         guard let (primary, sql) = picture.asked else { return [] }
         // Debian's and RHEL's units name these two, and nothing else.
         let places: Set = ["config_file", "data_directory", "hba_file", "ident_file"]
-        let given = sql.settings.filter { $0.source == "command line" && !places.contains($0.name) }.map { "\($0.name) = \($0.value)" }
+        let given = sql.settings.filter { $0.source == "command line" && !places.contains($0.name) }.map {
+            "\($0.name) = \($0.value)"
+        }
         return given.isEmpty ? [.ok(primary.name, "none")] : [.warn(primary.name, listed(given))]
     },
     Rule(
@@ -64,8 +69,11 @@ let configurationRules: [Rule] = [
         var fine: [String] = []
         for name in ["wal_sender_timeout", "wal_receiver_timeout"] {
             guard let value = picture.seconds(name) else { continue }
-            if value == 0 || value > 300 || value < 5 { odd.append("\(name) = \(value == 0 ? "off" : spoken(seconds: value))") }
-            else { fine.append("\(name) = \(spoken(seconds: value))") }
+            if value == 0 || value > 300 || value < 5 {
+                odd.append("\(name) = \(value == 0 ? "off" : spoken(seconds: value))")
+            } else {
+                fine.append("\(name) = \(spoken(seconds: value))")
+            }
         }
         if !odd.isEmpty { return [.warn(primary.name, listed(odd))] }
         return fine.isEmpty ? [] : [.ok(primary.name, listed(fine))]
@@ -83,7 +91,9 @@ let configurationRules: [Rule] = [
         why: "The agent speaks to its own server over the socket, which no network rule reaches.",
         remedy: "Set unix_socket_directories.", .restart
     ) { picture in
-        guard let (primary, _) = picture.asked, let value = picture.setting("unix_socket_directories") else { return [] }
+        guard let (primary, _) = picture.asked, let value = picture.setting("unix_socket_directories") else {
+            return []
+        }
         return value.isEmpty
             ? [.fail(primary.name, "unix_socket_directories is empty")] : [.ok(primary.name, "socket in \(value)")]
     },
@@ -101,20 +111,26 @@ let configurationRules: [Rule] = [
         let stale = found.filter { $0 != "backup_label" || (sql.activity?.runningBackups ?? 0) == 0 }
         if !stale.isEmpty { return [.fail(primary.name, "\(listed(stale.sorted())) in the data directory")] }
         let targets = sql.settings.filter {
-            $0.name.hasPrefix("recovery_target") && !["recovery_target_timeline", "recovery_target_action", "recovery_target_inclusive"].contains($0.name)
+            $0.name.hasPrefix("recovery_target")
+                && !["recovery_target_timeline", "recovery_target_action", "recovery_target_inclusive"].contains(
+                    $0.name)
                 && !$0.value.isEmpty
         }.map { "\($0.name) = \($0.value)" }
         return targets.isEmpty ? [.ok(primary.name, "none")] : [.warn(primary.name, listed(targets))]
     },
     Rule(
-        "crash.recent", "the server has not crashed lately", warns: "the log tells of a PANIC or of a process ended by a signal",
+        "crash.recent", "the server has not crashed lately",
+        warns: "the log tells of a PANIC or of a process ended by a signal",
         why: "What was wrong before the adoption will be blamed on it, and a failover does not cure it.",
         remedy: "Read the log; find the cause first.", .human
     ) { picture in
-        guard let primary = picture.primary, let details = picture.details, let count = details.crashes else { return [] }
+        guard let primary = picture.primary, let details = picture.details, let count = details.crashes else {
+            return []
+        }
         let file = details.logFile ?? "the log"
         return count == 0
-            ? [.ok(primary.name, "no crash in the end of \(file)")] : [.warn(primary.name, "\(count) crashes in the end of \(file)")]
+            ? [.ok(primary.name, "no crash in the end of \(file)")]
+            : [.warn(primary.name, "\(count) crashes in the end of \(file)")]
     },
     Rule(
         "checkpoint.load", "checkpoints are calm",
@@ -128,7 +144,8 @@ let configurationRules: [Rule] = [
         let total = timed + requested
         let sync = (sql.activity?.checkpointSyncMilliseconds ?? 0) / 1000 / Double(max(1, total))
         let summary = "\(timed) by time, \(requested) by request, \((sync * 10).rounded() / 10) s syncing on average"
-        return total >= 20 && requested > timed || sync > 10 ? [.warn(primary.name, summary)] : [.ok(primary.name, summary)]
+        return total >= 20 && requested > timed || sync > 10
+            ? [.warn(primary.name, summary)] : [.ok(primary.name, summary)]
     },
 ]
 
@@ -142,7 +159,8 @@ func drift(_ sql: SQLFacts) -> [String] {
             SettingValue.differs(written: line.value, from: running)
         else { return nil }
         let unit = running.unit.map { " \($0)" } ?? ""
-        return "\(running.name): '\(line.value)' in \(line.file.lastComponent):\(line.line), running \(running.value)\(unit)"
+        return
+            "\(running.name): '\(line.value)' in \(line.file.lastComponent):\(line.line), running \(running.value)\(unit)"
     }
 }
 

@@ -15,9 +15,12 @@ let connectionRules: [Rule] = [
         why: "The agent runs as the server's OS user and has no password to give.",
         remedy: "`local all postgres peer` above the other local rules.", .reload
     ) { picture in
-        guard let primary = picture.primary, let server = picture.primaryServer, let text = server.hbaText else { return [] }
+        guard let primary = picture.primary, let server = picture.primaryServer, let text = server.hbaText else {
+            return []
+        }
         let user = server.sql?.activity?.connectedUser ?? server.osUser
-        let rule = HBAFile(text: text).firstMatch(HBAConnection(database: .named("postgres"), user: user, address: nil))
+        let rule = HBAFile(text: text).firstMatch(
+            HBAConnection(database: .named("postgres"), user: user, address: nil))
         guard let rule else {
             return HBAFile(text: text).hasIncludes
                 ? [] : [.fail(primary.name, "no local rule lets \(user) into the database postgres")]
@@ -35,7 +38,9 @@ let connectionRules: [Rule] = [
         guard picture.asked != nil else { return [] }
         let simulation = ConnectionSimulation(picture: picture)
         return picture.replicas.compactMap { host in
-            guard simulation.file(of: host) != nil, let clients = picture.primarySQL?.activity?.clients else { return nil }
+            guard simulation.file(of: host) != nil, let clients = picture.primarySQL?.activity?.clients else {
+                return nil
+            }
             let refused = simulation.refusedClients(when: host)
             let shown = refused.map { "\($0.user)@\($0.database) from \($0.address ?? "?")" }
             return refused.isEmpty
@@ -45,7 +50,8 @@ let connectionRules: [Rule] = [
     },
     Rule(
         "hba.relay-danger", "no trust for connections of this host",
-        fails: "listen_addresses is local, and a rule trusts 127.0.0.1 with replication", warns: "a rule trusts 127.0.0.1",
+        fails: "listen_addresses is local, and a rule trusts 127.0.0.1 with replication",
+        warns: "a rule trusts 127.0.0.1",
         why: "What is relayed to the local address would be trusted: everybody on the network could copy everything.",
         remedy: "Ask for scram-sha-256 there.", .reload
     ) { picture in
@@ -54,7 +60,8 @@ let connectionRules: [Rule] = [
             rule.method == "trust" && rule.connection != .local && rule.address.coversLoopback
         }
         guard let rule else { return [.ok(primary.name, "no rule trusts 127.0.0.1")] }
-        let isLocal = picture.setting("listen_addresses").map { ["localhost", "127.0.0.1", "::1", ""].contains($0) } ?? false
+        let isLocal =
+            picture.setting("listen_addresses").map { ["localhost", "127.0.0.1", "::1", ""].contains($0) } ?? false
         let replicates = rule.databases.contains { !$0.isQuoted && $0.text == "replication" }
         let summary = "line \(rule.line): \(rule.summary)"
         return [isLocal && replicates ? .fail(primary.name, summary) : .warn(primary.name, summary)]
@@ -62,24 +69,30 @@ let connectionRules: [Rule] = [
     Rule(
         "hba.external", "logins need nothing that only this host has",
         warns: "a rule asks LDAP, GSSAPI, SSPI, RADIUS, PAM, BSD or a client certificate",
-        why: "Keytabs, PAM services and certificate authorities are files of the host: the next primary needs them too.",
+        why:
+            "Keytabs, PAM services and certificate authorities are files of the host: the next primary needs them too.",
         remedy: "Copy and try them on each replica before the first failover.", .none
     ) { picture in
         guard let primary = picture.primary, let text = picture.primaryServer?.hbaText else { return [] }
         let external: Set = ["ldap", "gss", "sspi", "radius", "pam", "bsd", "cert", "oauth"]
-        let found = HBAFile(text: text).rules.filter { external.contains($0.method) }.map { "\($0.method) (line \($0.line))" }
+        let found = HBAFile(text: text).rules.filter { external.contains($0.method) }.map {
+            "\($0.method) (line \($0.line))"
+        }
         return found.isEmpty ? [.ok(primary.name, "no such rule")] : [.warn(primary.name, listed(found))]
     },
     Rule(
-        "hba.includes", "pg_hba.conf can be read in one piece", warns: "it includes other files, or names lists in files",
+        "hba.includes", "pg_hba.conf can be read in one piece",
+        warns: "it includes other files, or names lists in files",
         why: "Rules in other files are not simulated here, and a copy of the main file alone misses them.",
         remedy: "See that the included files are on every member.", .human
     ) { picture in
         guard let primary = picture.primary, let text = picture.primaryServer?.hbaText else { return [] }
         let file = HBAFile(text: text)
-        let lists = file.rules.flatMap { $0.databases + $0.users }.filter { !$0.isQuoted && $0.text.hasPrefix("@") }.map(\.text)
+        let lists = file.rules.flatMap { $0.databases + $0.users }.filter { !$0.isQuoted && $0.text.hasPrefix("@") }
+            .map(\.text)
         if file.hasIncludes { return [.warn(primary.name, "includes other files")] }
-        return lists.isEmpty ? [.ok(primary.name, "one file")] : [.warn(primary.name, "lists in files: \(listed(lists))")]
+        return lists.isEmpty
+            ? [.ok(primary.name, "one file")] : [.warn(primary.name, "lists in files: \(listed(lists))")]
     },
     Rule(
         "tls.certificate", "the server's certificate is valid, for a while yet, and for every member",
@@ -87,10 +100,13 @@ let connectionRules: [Rule] = [
         why: "Clients with sslmode=verify-full refuse a new primary whose certificate does not name it.",
         remedy: "A new certificate with the names of all members.", .reload
     ) { picture in
-        guard let primary = picture.primary, picture.setting("ssl") == "on", let certificate = picture.details?.certificate
+        guard let primary = picture.primary, picture.setting("ssl") == "on",
+            let certificate = picture.details?.certificate
         else { return [] }
         let days = Int(certificate.remainingSeconds / 86_400)
-        if certificate.remainingSeconds < 0 { return [.fail(primary.name, "\(certificate.path) expired \(-days) days ago")] }
+        if certificate.remainingSeconds < 0 {
+            return [.fail(primary.name, "\(certificate.path) expired \(-days) days ago")]
+        }
         if days < 30 { return [.warn(primary.name, "\(certificate.path) expires in \(days) days")] }
         let lacking = picture.members.filter { host in
             !certificate.names.contains { matches($0, host.spec.address) || matches($0, host.name) }
@@ -106,14 +122,20 @@ let connectionRules: [Rule] = [
         remedy: "Copy it, with owner and mode.", .none
     ) { picture in
         guard let details = picture.details, let server = picture.primaryServer else { return [] }
-        let outside = details.namedFiles.filter { $0.exists && $0.path.hasPrefix("/") && !$0.path.hasPrefix(server.dataDirectory + "/") }
+        let outside = details.namedFiles.filter {
+            $0.exists && $0.path.hasPrefix("/") && !$0.path.hasPrefix(server.dataDirectory + "/")
+        }
         return picture.replicas.compactMap { host in
             if outside.isEmpty { return .ok(host.name, "none outside the data directory") }
-            let missing = outside.map(\.path).filter { path in host.facts.namedFiles.contains { $0.path == path && !$0.exists } }
-            if missing.isEmpty { return .ok(host.name, "\(outside.count) files, all there") }
-            let isTLS = picture.setting("ssl") == "on" && missing.contains { path in
-                ["ssl_cert_file", "ssl_key_file", "ssl_ca_file"].contains { picture.setting($0) == path }
+            let missing = outside.map(\.path).filter { path in
+                host.facts.namedFiles.contains { $0.path == path && !$0.exists }
             }
+            if missing.isEmpty { return .ok(host.name, "\(outside.count) files, all there") }
+            let isTLS =
+                picture.setting("ssl") == "on"
+                && missing.contains { path in
+                    ["ssl_cert_file", "ssl_key_file", "ssl_ca_file"].contains { picture.setting($0) == path }
+                }
             return isTLS ? .fail(host.name, "lacks \(listed(missing))") : .warn(host.name, "lacks \(listed(missing))")
         }
     },

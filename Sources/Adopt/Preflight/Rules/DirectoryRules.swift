@@ -4,7 +4,8 @@ import PostgresModel
 /// Directories and file systems under the data.
 let directoryRules: [Rule] = [
     Rule(
-        "space.inodes", "there are inodes for the copy", fails: "fewer free ones than the databases have files, a fifth more",
+        "space.inodes", "there are inodes for the copy",
+        fails: "fewer free ones than the databases have files, a fifth more",
         why: "A file system without inodes is full, whatever df says of its bytes.",
         remedy: "Another file system, or fewer files on it.", .human
     ) { picture in
@@ -29,7 +30,9 @@ let directoryRules: [Rule] = [
             guard let target = host.facts.target, let type = target.filesystem else { return nil }
             if ["tmpfs", "ramfs"].contains(type) { return .fail(host.name, "\(target.path) is on \(type)") }
             let doubtful = ["overlay", "nfs", "cifs", "smb", "fuse", "9p", "v9fs", "vboxsf"]
-            if doubtful.contains(where: { type.lowercased().hasPrefix($0) }) { return .warn(host.name, "\(target.path) is on \(type)") }
+            if doubtful.contains(where: { type.lowercased().hasPrefix($0) }) {
+                return .warn(host.name, "\(target.path) is on \(type)")
+            }
             let bad = target.mountOptions.filter { ["nobarrier", "barrier=0", "noexec", "sync"].contains($0) }
             return bad.isEmpty ? .ok(host.name, type) : .warn(host.name, "\(type), mounted with \(listed(bad))")
         }
@@ -46,7 +49,8 @@ let directoryRules: [Rule] = [
         }
     },
     Rule(
-        "disk.health", "no disk reports errors", fails: "a RAID array lacks a disk on a replica to build", warns: "the kernel log reports I/O errors, or an array lacks a disk",
+        "disk.health", "no disk reports errors", fails: "a RAID array lacks a disk on a replica to build",
+        warns: "the kernel log reports I/O errors, or an array lacks a disk",
         why: "A half-dead disk is a poor place for the copy that is to save the day.",
         remedy: "Replace the disk first.", .human
     ) { picture in
@@ -58,22 +62,28 @@ let directoryRules: [Rule] = [
                 return isNew ? .fail(host.name, summary) : .warn(host.name, summary)
             }
             guard let errors = kernel.ioErrors else { return nil }
-            return errors > 0 ? .warn(host.name, "\(errors) lines of the kernel log tell of I/O errors") : .ok(host.name, "no errors in the kernel log")
+            return errors > 0
+                ? .warn(host.name, "\(errors) lines of the kernel log tell of I/O errors")
+                : .ok(host.name, "no errors in the kernel log")
         }
     },
     Rule(
-        "directory.permissions", "the data directory is the server's alone", fails: "its mode is not 0700 or 0750, or it belongs to somebody else",
+        "directory.permissions", "the data directory is the server's alone",
+        fails: "its mode is not 0700 or 0750, or it belongs to somebody else",
         why: "PostgreSQL does not start on any other.", remedy: "chmod 700, chown to the PostgreSQL user.", .none
     ) { picture in
         picture.members.compactMap { host in
-            guard let server = picture.server(on: host), let mode = server.details?.directoryMode, let owner = server.details?.directoryOwner
+            guard let server = picture.server(on: host), let mode = server.details?.directoryMode,
+                let owner = server.details?.directoryOwner
             else { return nil }
             let summary = "\(server.dataDirectory) is \(mode), of \(owner)"
-            return ["700", "750"].contains(mode) && owner == server.osUser ? .ok(host.name, summary) : .fail(host.name, summary)
+            return ["700", "750"].contains(mode) && owner == server.osUser
+                ? .ok(host.name, summary) : .fail(host.name, summary)
         }
     },
     Rule(
-        "directory.links", "the data directory is in one piece", warns: "pg_wal or something else in it is a link to another place",
+        "directory.links", "the data directory is in one piece",
+        warns: "pg_wal or something else in it is a link to another place",
         why: "A base backup makes a plain directory of it: the replica has not the same disks.",
         remedy: "Mount a disk at the same place on replicas before the build, or accept the difference.", .human
     ) { picture in
@@ -83,24 +93,32 @@ let directoryRules: [Rule] = [
     },
     Rule(
         "tablespaces.inside", "tablespaces lie outside the data directory", warns: "one lies inside it",
-        why: "Copies then hold it twice, and PostgreSQL itself warns of it.", remedy: "Move it to a place of its own.", .human
+        why: "Copies then hold it twice, and PostgreSQL itself warns of it.",
+        remedy: "Move it to a place of its own.", .human
     ) { picture in
         guard let (primary, sql) = picture.asked, let data = picture.primaryServer?.dataDirectory else { return [] }
         let inside = sql.tablespaces.filter { $0.location.hasPrefix(data + "/") }.map(\.name)
-        return inside.isEmpty ? [.ok(primary.name, "\(sql.tablespaces.count) tablespaces")] : [.warn(primary.name, "inside: \(listed(inside))")]
+        return inside.isEmpty
+            ? [.ok(primary.name, "\(sql.tablespaces.count) tablespaces")]
+            : [.warn(primary.name, "inside: \(listed(inside))")]
     },
     Rule(
-        "slots.retained", "slots leave the disk room", fails: "a slot keeps more WAL than half of the free space", warns: "a slot is lost or unreserved",
+        "slots.retained", "slots leave the disk room", fails: "a slot keeps more WAL than half of the free space",
+        warns: "a slot is lost or unreserved",
         why: "The disk fills, the primary stops. pgadopt never drops a slot that is not its own.",
         remedy: "Find its owner; drop it if there is none.", .human
     ) { picture in
         guard let (primary, sql) = picture.asked else { return [] }
         if let free = picture.walSpace,
-            let slot = sql.slots.first(where: { !$0.isActive && ($0.retainedWAL?.rawValue ?? 0) > free.rawValue / 2 && $0.retainedWAL != nil })
+            let slot = sql.slots.first(where: {
+                !$0.isActive && ($0.retainedWAL?.rawValue ?? 0) > free.rawValue / 2 && $0.retainedWAL != nil
+            })
         {
             return [.fail(primary.name, "\(slot.name) keeps \(slot.retainedWAL ?? ByteCount(0)), \(free) are free")]
         }
-        let lost = sql.slots.filter { ["lost", "unreserved"].contains($0.walStatus) }.map { "\($0.name) (\($0.walStatus ?? ""))" }
+        let lost = sql.slots.filter { ["lost", "unreserved"].contains($0.walStatus) }.map {
+            "\($0.name) (\($0.walStatus ?? ""))"
+        }
         return lost.isEmpty ? [.ok(primary.name, "\(sql.slots.count) slots")] : [.warn(primary.name, listed(lost))]
     },
 ]

@@ -10,10 +10,13 @@ let hbaRules: [Rule] = [
     ) { picture in
         guard let primary = picture.primary, let server = picture.primaryServer else { return [] }
         guard let text = server.hbaText else {
-            return [.fail(
-                primary.name, "pg_hba.conf could not be read as text", remedy: "See survey.complete.", .human)]
+            return [
+                .fail(
+                    primary.name, "pg_hba.conf could not be read as text", remedy: "See survey.complete.", .human)
+            ]
         }
-        let told = server.sql?.fileErrors.filter { error in server.hbaFile.map { error.hasPrefix($0 + ":") } ?? false } ?? []
+        let told =
+            server.sql?.fileErrors.filter { error in server.hbaFile.map { error.hasPrefix($0 + ":") } ?? false } ?? []
         // The server's own verdict counts; our reading speaks only when the server could not be asked.
         let errors = server.sql == nil ? HBAFile(text: text).errors : told
         return errors.isEmpty
@@ -33,9 +36,11 @@ let hbaRules: [Rule] = [
                 && rule.databases.contains { !$0.isQuoted && $0.text == "replication" }
         }
         if let rule = open.first {
-            return [.warn(
-                primary.name, "line \(rule.line) trusts replication from the network: \(rule.summary)",
-                remedy: "Ask for scram-sha-256 or a certificate there.", .reload)]
+            return [
+                .warn(
+                    primary.name, "line \(rule.line) trusts replication from the network: \(rule.summary)",
+                    remedy: "Ask for scram-sha-256 or a certificate there.", .reload)
+            ]
         }
         let managed = file.managedLines.map { HBAFile(text: $0.joined(separator: "\n")) }
         guard let managed else {
@@ -50,7 +55,11 @@ let hbaRules: [Rule] = [
         }.map(\.name)
         return uncovered.isEmpty
             ? [.ok(primary.name, "the managed block covers every replica")]
-            : [.warn(primary.name, "the managed block lacks \(listed(uncovered))", remedy: "Apply the plan again.", .reload)]
+            : [
+                .warn(
+                    primary.name, "the managed block lacks \(listed(uncovered))", remedy: "Apply the plan again.",
+                    .reload)
+            ]
     },
 ]
 

@@ -6,7 +6,9 @@ let hostRules: [Rule] = [
     Rule(
         "host.unique", "every name is a machine of its own",
         fails: "two names have the same",
-        why: "Two names for one machine make a cluster that loses everything at once, and a build that wipes its source.",
+        why:
+            "Two names for one machine make a cluster that loses everything at once, and a build that wipes its "
+                + "source.",
         remedy: "Correct the inventory; `systemd-machine-id-setup` on clones.", .human
     ) { picture in
         picture.hosts.map { host in
@@ -17,7 +19,8 @@ let hostRules: [Rule] = [
             guard let twin else { return .ok(host.name, "machine id is unique") }
             return .fail(
                 host.name, "has the same /etc/machine-id as \(twin.name)",
-                remedy: "Correct the inventory; for cloned machines make new ids with systemd-machine-id-setup.", .human)
+                remedy: "Correct the inventory; for cloned machines make new ids with systemd-machine-id-setup.",
+                .human)
         }
     },
     Rule(
@@ -31,7 +34,9 @@ let hostRules: [Rule] = [
             let (here, there) = (host.facts.system.architecture, primary.facts.system.architecture)
             return here == there
                 ? .ok(host.name, here)
-                : .fail(host.name, "\(here), but \(primary.name) is \(there)", remedy: "Use a machine of the same kind.", .human)
+                : .fail(
+                    host.name, "\(here), but \(primary.name) is \(there)", remedy: "Use a machine of the same kind.",
+                    .human)
         }
     },
     Rule(
@@ -44,7 +49,9 @@ let hostRules: [Rule] = [
             let user = picture.postgres(host.spec).osUser ?? "postgres"
             return host.facts.system.hasPostgresUser
                 ? .ok(host.name, "user \(user) exists")
-                : .fail(host.name, "there is no user \(user)", remedy: "Install PostgreSQL's packages, or create it.", .none)
+                : .fail(
+                    host.name, "there is no user \(user)", remedy: "Install PostgreSQL's packages, or create it.",
+                    .none)
         }
     },
     libcVersion, localePresent, clockOffset,
@@ -68,21 +75,25 @@ let hostRules: [Rule] = [
 ]
 
 private let libcVersion = Rule(
-        "libc.version", "one C library, one sort order",
-        fails: "the versions lie on both sides of glibc 2.28 and a database sorts by it",
-        warns: "they differ otherwise, or one is unknown",
-        why: "glibc 2.28 changed how text sorts: an index built with one order and read with another silently loses rows.",
-        remedy: "The same OS release, or reindex text after every change of the leader.", .human
-    ) { picture in
+    "libc.version", "one C library, one sort order",
+    fails: "the versions lie on both sides of glibc 2.28 and a database sorts by it",
+    warns: "they differ otherwise, or one is unknown",
+    why:
+        "glibc 2.28 changed how text sorts: an index built with one order and read with another silently loses rows.",
+    remedy: "The same OS release, or reindex text after every change of the leader.", .human
+) { picture in
     guard let primary = picture.primary, let expected = primary.facts.system.libc else { return [] }
     let databases = picture.primarySQL?.databases.filter { !$0.sortsByBytes }.map(\.name) ?? []
     return picture.replicas.map { host in
         guard let libc = host.facts.system.libc else {
-            return .warn(host.name, "the C library's version is not known", remedy: "Compare it with \(primary.name)'s.", .human)
+            return .warn(
+                host.name, "the C library's version is not known", remedy: "Compare it with \(primary.name)'s.",
+                .human)
         }
         if libc == expected { return .ok(host.name, libc) }
         let summary = "\(libc), but \(primary.name) has \(expected)"
-        let remedy = "Use the same operating system release, or reindex all text indexes after every change of the leader."
+        let remedy =
+            "Use the same operating system release, or reindex all text indexes after every change of the leader."
         let crosses = isModernGlibc(libc) != isModernGlibc(expected)
         return crosses && !databases.isEmpty
             ? .fail(host.name, summary + "; databases that sort by it: \(listed(databases))", remedy: remedy, .human)
@@ -108,24 +119,27 @@ extension DatabaseFacts {
 }
 
 private let localePresent = Rule(
-        "locale.present", "the databases' locales exist on every host",
-        fails: "a replica lacks one",
-        warns: "`locale -a` told nothing",
-        why: "A database whose locale the host does not know refuses every connection.",
-        remedy: "Generate it.", .none
-    ) { picture in
+    "locale.present", "the databases' locales exist on every host",
+    fails: "a replica lacks one",
+    warns: "`locale -a` told nothing",
+    why: "A database whose locale the host does not know refuses every connection.",
+    remedy: "Generate it.", .none
+) { picture in
     let used = Set((picture.primarySQL?.databases ?? []).flatMap { [$0.collate, $0.ctype] })
         .subtracting(["", "C", "POSIX"])
     guard picture.primarySQL != nil else { return [] }
     return picture.replicas.map { host in
         let known = Set(host.facts.system.locales.map(normalizedLocale))
         if known.isEmpty, !used.isEmpty {
-            return .warn(host.name, "locale -a told nothing", remedy: "Check that \(listed(used.sorted())) exist.", .human)
+            return .warn(
+                host.name, "locale -a told nothing", remedy: "Check that \(listed(used.sorted())) exist.", .human)
         }
         let missing = used.filter { !known.contains(normalizedLocale($0)) }.sorted()
         return missing.isEmpty
             ? .ok(host.name, "has \(used.isEmpty ? "all it needs" : listed(used.sorted()))")
-            : .fail(host.name, "lacks the locale \(listed(missing))", remedy: "Generate it (locale-gen, localedef).", .none)
+            : .fail(
+                host.name, "lacks the locale \(listed(missing))", remedy: "Generate it (locale-gen, localedef).",
+                .none)
     }
 }
 
@@ -137,12 +151,12 @@ private func normalizedLocale(_ name: String) -> String {
 }
 
 private let clockOffset = Rule(
-        "clock.offset", "clocks agree and are kept right",
-        fails: "more than 1 s off",
-        warns: "more than 0.1 s off, unreadable, or right now and not synchronised",
-        why: "Scheduled switchovers, certificates and the order of log lines go by the time of day (leases do not).",
-        remedy: "Chrony or systemd-timesyncd.", .service
-    ) { picture in
+    "clock.offset", "clocks agree and are kept right",
+    fails: "more than 1 s off",
+    warns: "more than 0.1 s off, unreadable, or right now and not synchronised",
+    why: "Scheduled switchovers, certificates and the order of log lines go by the time of day (leases do not).",
+    remedy: "Chrony or systemd-timesyncd.", .service
+) { picture in
     picture.hosts.map { host in
         let system = host.facts.system
         let remedy = "Install and start chrony or systemd-timesyncd."

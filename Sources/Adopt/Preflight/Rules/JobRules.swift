@@ -4,7 +4,9 @@ import Facts
 let jobRules: [Rule] = [
     Rule(
         "service.stop-semantics", "nothing but the known unit can stop the server",
-        warns: "an init script or a supervisor has it too, its unit is generated from a script, or several units name PostgreSQL",
+        warns:
+            "an init script or a supervisor has it too, its unit is generated from a script, or several units "
+                + "name PostgreSQL",
         why: "Only the unit that owns the process is kept from stopping it; another one would go round that.",
         remedy: "Disable the others, without running them.", .service
     ) { picture in
@@ -22,7 +24,8 @@ let jobRules: [Rule] = [
                 // A template's instance is listed by the template.
                 && server.unit.map { unit.name.split(separator: "@")[0] != $0.split(separator: "@")[0] } ?? true
         }.map(\.name)
-        return others.isEmpty ? [.ok(primary.name, server.unit ?? "no unit")] : [.warn(primary.name, "also enabled: \(listed(others))")]
+        return others.isEmpty
+            ? [.ok(primary.name, server.unit ?? "no unit")] : [.warn(primary.name, "also enabled: \(listed(others))")]
     },
     Rule(
         "servers.others", "one server on each host", warns: "another server runs there",
@@ -31,13 +34,17 @@ let jobRules: [Rule] = [
     ) { picture in
         picture.members.map { host in
             let own = picture.server(on: host)
-            let others = host.facts.servers.filter { $0.dataDirectory != own?.dataDirectory }.map { "\($0.dataDirectory) (port \($0.port))" }
+            let others = host.facts.servers.filter { $0.dataDirectory != own?.dataDirectory }.map {
+                "\($0.dataDirectory) (port \($0.port))"
+            }
             return others.isEmpty ? .ok(host.name, "no other") : .warn(host.name, "also running: \(listed(others))")
         }
     },
     Rule(
-        "jobs.wal-cleanup", "nothing removes WAL by hand", fails: "a job removes files below pg_wal, pg_xlog or the data directory",
-        why: "WAL that is removed by hand ends replicas, slots and sometimes the primary.", remedy: "Remove the job; the archive and slots take care.", .human
+        "jobs.wal-cleanup", "nothing removes WAL by hand",
+        fails: "a job removes files below pg_wal, pg_xlog or the data directory",
+        why: "WAL that is removed by hand ends replicas, slots and sometimes the primary.",
+        remedy: "Remove the job; the archive and slots take care.", .human
     ) { picture in
         picture.members.map { host in
             let data = host.facts.target?.path ?? "/var/lib/postgresql"
@@ -51,9 +58,13 @@ let jobRules: [Rule] = [
         }
     },
     Rule(
-        "jobs.host-bound", "jobs follow the leader", warns: "a crontab or timer of a member names PostgreSQL or its programs",
+        "jobs.host-bound", "jobs follow the leader",
+        warns: "a crontab or timer of a member names PostgreSQL or its programs",
         why: "After a failover it runs on the wrong host: backups of a standby, vacuum that fails, two runs at once.",
-        remedy: "Let it ask the agent first (`curl -f localhost:8008/primary`), or move it to where a connection string finds the leader.", .human
+        remedy:
+            "Let it ask the agent first (`curl -f localhost:8008/primary`), or move it to where a connection "
+                + "string finds the leader.",
+        .human
     ) { picture in
         picture.members.map { host in
             let jobs = host.facts.services.jobs.map { "\($0.source.lastComponent): \($0.text)" }
@@ -61,7 +72,8 @@ let jobRules: [Rule] = [
         }
     },
     Rule(
-        "updates.automatic", "no update restarts the server by night", warns: "unattended-upgrades, dnf-automatic or needrestart may",
+        "updates.automatic", "no update restarts the server by night",
+        warns: "unattended-upgrades, dnf-automatic or needrestart may",
         why: "A package that restarts the agent or the server at night is a failover at night.",
         remedy: "Hold PostgreSQL's packages, and except the agent in needrestart.", .none
     ) { picture in
@@ -81,7 +93,8 @@ let jobRules: [Rule] = [
         }
     },
     Rule(
-        "monitoring.local", "monitoring knows about failover", warns: "an exporter or check agent runs on the primary and on no replica",
+        "monitoring.local", "monitoring knows about failover",
+        warns: "an exporter or check agent runs on the primary and on no replica",
         why: "After a failover nobody watches the new primary, and alarms ring for the old one.",
         remedy: "Install it on every member; watch the agent's REST API too.", .human
     ) { picture in
@@ -98,17 +111,23 @@ let jobRules: [Rule] = [
     },
     Rule(
         "backup.tool", "there is a way back", warns: "no backup tool was found on the primary",
-        why: "Begin nothing of this kind without a backup that was tried.", remedy: "Take a base backup, or install pgBackRest or Barman.", .human
+        why: "Begin nothing of this kind without a backup that was tried.",
+        remedy: "Take a base backup, or install pgBackRest or Barman.", .human
     ) { picture in
         guard let primary = picture.primary else { return [] }
         let tools = primary.facts.services.software.filter { $0.kind == .backup }.map(\.name)
-        let jobs = primary.facts.services.jobs.contains { $0.text.contains("pg_dump") || $0.text.contains("pg_basebackup") }
+        let jobs = primary.facts.services.jobs.contains {
+            $0.text.contains("pg_dump") || $0.text.contains("pg_basebackup")
+        }
         let remote = picture.primarySQL?.replicas.contains { $0.applicationName.contains("barman") } ?? false
         if !tools.isEmpty { return [.ok(primary.name, listed(tools))] }
-        return jobs || remote ? [.ok(primary.name, remote ? "Barman receives WAL" : "a job makes copies")] : [.warn(primary.name, "none found")]
+        return jobs || remote
+            ? [.ok(primary.name, remote ? "Barman receives WAL" : "a job makes copies")]
+            : [.warn(primary.name, "none found")]
     },
     Rule(
-        "backup.after-failover", "the backup tool knows every member", warns: "pgBackRest's configuration names one PostgreSQL host only, or is not on every member",
+        "backup.after-failover", "the backup tool knows every member",
+        warns: "pgBackRest's configuration names one PostgreSQL host only, or is not on every member",
         why: "After a failover it goes on with the old host, and the archive has a gap.",
         remedy: "Add pg2-host, pg3-host and so on, and the stanza on every member.", .none
     ) { picture in
@@ -117,7 +136,9 @@ let jobRules: [Rule] = [
         guard !files.isEmpty else { return [.ok(primary.name, "no configuration of a backup tool found")] }
         let hosts = Set(files.flatMap(\.settings).filter { $0.hasPrefix("pg") && $0.hasSuffix("-path") })
         let lacking = picture.replicas.filter { $0.facts.services.backupConfigurations.isEmpty }.map(\.name)
-        if hosts.count < 2, !lacking.isEmpty { return [.warn(primary.name, "one host, and no configuration on \(listed(lacking))")] }
+        if hosts.count < 2, !lacking.isEmpty {
+            return [.warn(primary.name, "one host, and no configuration on \(listed(lacking))")]
+        }
         return [.ok(primary.name, "\(hosts.count) hosts named")]
     },
 ]

@@ -5,11 +5,14 @@ import PostgresModel
 let kernelRules: [Rule] = [
     Rule(
         "memory.huge-pages", "huge pages suffice where they are asked for",
-        fails: "huge_pages = on, and a replica has too few free ones", warns: "huge_pages = try, the primary uses them, a replica has too few",
+        fails: "huge_pages = on, and a replica has too few free ones",
+        warns: "huge_pages = try, the primary uses them, a replica has too few",
         why: "With huge_pages = on a server that gets none does not start.",
         remedy: "sysctl vm.nr_hugepages on the replica.", .none
     ) { picture in
-        guard let mode = picture.setting("huge_pages"), mode != "off", let needed = hugePagesNeeded(picture) else { return [] }
+        guard let mode = picture.setting("huge_pages"), mode != "off", let needed = hugePagesNeeded(picture) else {
+            return []
+        }
         return picture.replicas.compactMap { host in
             if picture.isAdopted(host) { return .ok(host.name, "the server runs there") }
             guard let free = host.facts.kernel.hugePagesFree else { return nil }
@@ -32,7 +35,9 @@ let kernelRules: [Rule] = [
             guard let memory = host.facts.system.memory, memory.rawValue > 0 else { return nil }
             let percent = Int(Double(size.rawValue) / Double(memory.rawValue) * 100)
             let summary = "\(size) of shared memory, \(percent) % of \(memory)"
-            if picture.setting("shared_memory_type") == "sysv", let limit = host.facts.kernel.sharedMemoryMaximum, limit < size {
+            if picture.setting("shared_memory_type") == "sysv", let limit = host.facts.kernel.sharedMemoryMaximum,
+                limit < size
+            {
                 return .fail(host.name, "\(summary); kernel.shmmax is \(limit)")
             }
             if percent > 90 { return .fail(host.name, summary) }
@@ -40,15 +45,19 @@ let kernelRules: [Rule] = [
         }
     },
     Rule(
-        "memory.dev-shm", "/dev/shm has room for parallel queries", warns: "it is smaller than 64 MiB, or than shared_buffers / 8",
+        "memory.dev-shm", "/dev/shm has room for parallel queries",
+        warns: "it is smaller than 64 MiB, or than shared_buffers / 8",
         why: "Parallel queries put their memory there; in a container it is often 64 MB.",
         remedy: "Mount it larger.", .human
     ) { picture in
         guard picture.setting("dynamic_shared_memory_type") ?? "posix" == "posix" else { return [] }
         return picture.members.compactMap { host in
             guard let size = host.facts.kernel.devShmSize else { return nil }
-            let wanted = max(ByteCount(64 << 20), picture.bytes("shared_buffers").map { ByteCount($0.rawValue / 8) } ?? ByteCount(0))
-            return size < wanted ? .warn(host.name, "/dev/shm has \(size), \(wanted) would be right") : .ok(host.name, "\(size)")
+            let wanted = max(
+                ByteCount(64 << 20),
+                picture.bytes("shared_buffers").map { ByteCount($0.rawValue / 8) } ?? ByteCount(0))
+            return size < wanted
+                ? .warn(host.name, "/dev/shm has \(size), \(wanted) would be right") : .ok(host.name, "\(size)")
         }
     },
     Rule(
@@ -57,12 +66,14 @@ let kernelRules: [Rule] = [
         remedy: "Raise the fourth number of kernel.sem.", .none
     ) { picture in
         guard let connections = picture.number("max_connections") else { return [] }
-        let others = ["autovacuum_max_workers", "max_worker_processes", "max_wal_senders"].compactMap(picture.number).reduce(0, +)
+        let others = ["autovacuum_max_workers", "max_worker_processes", "max_wal_senders"].compactMap(picture.number)
+            .reduce(0, +)
         // Sixteen to a set; Linux builds use unnamed semaphores, which need none, but sysv ones are a build option.
         let sets = Int((connections + others + 7) / 16 + 1)
         return picture.replicas.compactMap { host in
             guard let limit = host.facts.kernel.semaphoreSets else { return nil }
-            return limit < sets ? .fail(host.name, "\(limit) sets allowed, \(sets) needed") : .ok(host.name, "\(limit) sets allowed")
+            return limit < sets
+                ? .fail(host.name, "\(limit) sets allowed, \(sets) needed") : .ok(host.name, "\(limit) sets allowed")
         }
     },
     Rule(
@@ -78,9 +89,12 @@ let kernelRules: [Rule] = [
         return mode == 2 || score <= -500 ? [.ok(primary.name, summary)] : [.warn(primary.name, summary)]
     },
     Rule(
-        "kernel.transparent-huge-pages", "transparent huge pages do not stall the server", warns: "they are `always` on",
+        "kernel.transparent-huge-pages", "transparent huge pages do not stall the server",
+        warns: "they are `always` on",
         why: "Compaction stalls look like failures to whoever watches the server.",
-        remedy: "Write `madvise` or `never` to /sys/kernel/mm/transparent_hugepage/enabled, and into the boot options.", .none
+        remedy:
+            "Write `madvise` or `never` to /sys/kernel/mm/transparent_hugepage/enabled, and into the boot options.",
+        .none
     ) { picture in
         picture.members.compactMap { host in
             guard let mode = host.facts.kernel.transparentHugePages else { return nil }
@@ -88,7 +102,8 @@ let kernelRules: [Rule] = [
         }
     },
     Rule(
-        "kernel.dirty-memory", "little unwritten data waits in memory", warns: "over 4 GiB may wait (vm.dirty_ratio, vm.dirty_bytes)",
+        "kernel.dirty-memory", "little unwritten data waits in memory",
+        warns: "over 4 GiB may wait (vm.dirty_ratio, vm.dirty_bytes)",
         why: "A checkpoint's sync then stalls every write for the time the disk needs for it.",
         remedy: "vm.dirty_bytes = 1 GiB, vm.dirty_background_bytes = 256 MiB.", .none
     ) { picture in
@@ -98,16 +113,19 @@ let kernelRules: [Rule] = [
         }
     },
     Rule(
-        "limits.open-files", "the server may open enough files", warns: "fewer than 10,000, or than connections and files of the caches need",
-        why: "At the limit, connections and replication fail one after the other.",
+        "limits.open-files", "the server may open the files it wants",
+        warns: "fewer than max_files_per_process",
+        why: "At the limit the server closes and opens files all the time, and extensions fail at random.",
         remedy: "LimitNOFILE= in the unit; it takes effect at the next start.", .service
     ) { picture in
         guard let primary = picture.primary, let limit = picture.details?.openFiles else { return [] }
-        let least = 10_000
-        return limit < least ? [.warn(primary.name, "\(limit) open files")] : [.ok(primary.name, "\(limit) open files")]
+        let wanted = picture.number("max_files_per_process") ?? 1000
+        let summary = "\(limit) open files, max_files_per_process = \(wanted)"
+        return Int64(limit) < wanted ? [.warn(primary.name, summary)] : [.ok(primary.name, summary)]
     },
     Rule(
-        "logind.remove-ipc", "nobody removes the server's shared memory", fails: "RemoveIPC=yes and the PostgreSQL user is no system user",
+        "logind.remove-ipc", "nobody removes the server's shared memory",
+        fails: "RemoveIPC=yes and the PostgreSQL user is no system user",
         why: "logind removes the user's shared memory and semaphores when its last session ends: the server crashes.",
         remedy: "RemoveIPC=no in logind.conf, then restart systemd-logind.", .service
     ) { picture in
@@ -126,21 +144,28 @@ let kernelRules: [Rule] = [
     ) { picture in
         picture.hosts.compactMap { host in
             guard let steal = host.facts.kernel.stealPercent else { return nil }
-            let shown = "\((steal * 10).rounded() / 10) % stolen since boot\(host.facts.kernel.virtualisation.map { ", on \($0)" } ?? "")"
+            let shown =
+                "\((steal * 10).rounded() / 10) % stolen since boot\(host.facts.kernel.virtualisation.map { ", on \($0)" } ?? "")"
             return steal > 5 ? .warn(host.name, shown) : .ok(host.name, shown)
         }
     },
     Rule(
-        "watchdog.device", "the watchdog device is ours or nobody's", warns: "/dev/watchdog is there, but another program or only root has it",
+        "watchdog.device", "the watchdog device is ours or nobody's",
+        warns: "/dev/watchdog is there, but another program or only root has it",
         why: "It is the last line of fencing; the guard process does without, but where the device is, use it.",
         remedy: "A udev rule that gives the PostgreSQL user the device; stop the other program.", .service
     ) { picture in
         picture.members.map { host in
-            guard let device = host.facts.kernel.watchdog else { return .ok(host.name, "none; the guard process fences") }
-            if let user = host.facts.kernel.watchdogUser { return .warn(host.name, "/dev/watchdog is used by \(user)") }
+            guard let device = host.facts.kernel.watchdog else {
+                return .ok(host.name, "none; the guard process fences")
+            }
+            if let user = host.facts.kernel.watchdogUser {
+                return .warn(host.name, "/dev/watchdog is used by \(user)")
+            }
             let owner = picture.postgres(host.spec).osUser ?? "postgres"
             return device.split(separator: " ").prefix(2).contains { $0 == owner }
-                ? .ok(host.name, "/dev/watchdog belongs to \(owner)") : .warn(host.name, "/dev/watchdog belongs to \(device)")
+                ? .ok(host.name, "/dev/watchdog belongs to \(owner)")
+                : .warn(host.name, "/dev/watchdog belongs to \(device)")
         }
     },
     Rule(
@@ -149,7 +174,9 @@ let kernelRules: [Rule] = [
         remedy: "A newer kernel.", .human
     ) { picture in
         picture.members.compactMap { host in
-            let parts = host.facts.system.kernel.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+            let parts = host.facts.system.kernel.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap {
+                Int($0)
+            }
             guard parts.count == 2 else { return nil }
             return (parts[0], parts[1]) >= (5, 3)
                 ? .ok(host.name, host.facts.system.kernel) : .fail(host.name, "Linux \(host.facts.system.kernel)")
@@ -162,7 +189,8 @@ let kernelRules: [Rule] = [
     ) { picture in
         picture.members.map { host in
             let mode = host.facts.kernel.selinux ?? "none"
-            return mode == "Enforcing" ? .warn(host.name, "SELinux is enforcing") : .ok(host.name, "SELinux: \(mode.lowercased())")
+            return mode == "Enforcing"
+                ? .warn(host.name, "SELinux is enforcing") : .ok(host.name, "SELinux: \(mode.lowercased())")
         }
     },
 ]

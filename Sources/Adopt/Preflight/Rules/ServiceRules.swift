@@ -11,25 +11,36 @@ let serviceRules: [Rule] = [
     ) { picture in
         guard let primary = picture.primary, let server = picture.primaryServer else { return [] }
         guard let unit = server.unit else {
-            return [.warn(
-                primary.name, "no systemd unit owns process \(server.postmasterPID)",
-                remedy: "Find what starts it (an init script, a supervisor, a person) and stop that from doing so.", .human)]
+            return [
+                .warn(
+                    primary.name, "no systemd unit owns process \(server.postmasterPID)",
+                    remedy:
+                        "Find what starts it (an init script, a supervisor, a person) and stop that from doing so.",
+                    .human)
+            ]
         }
         if unit.hasPrefix("pgadopt") { return [.ok(primary.name, "owned by \(unit)")] }
         if let container = ["docker", "containerd", "podman", "crio", "libpod"].first(where: { unit.hasPrefix($0) }) {
-            return [.fail(
-                primary.name, "runs in a container (\(unit))",
-                remedy: "Servers under \(container) are not taken over; move it to the host.", .human)]
+            return [
+                .fail(
+                    primary.name, "runs in a container (\(unit))",
+                    remedy: "Servers under \(container) are not taken over; move it to the host.", .human)
+            ]
         }
         if unit.hasSuffix(".scope") || unit.hasPrefix("user@") {
-            return [.warn(
-                primary.name, "started by hand, in \(unit)",
-                remedy: "Check that logging out does not end it (loginctl, KillUserProcesses).", .human)]
+            return [
+                .warn(
+                    primary.name, "started by hand, in \(unit)",
+                    remedy: "Check that logging out does not end it (loginctl, KillUserProcesses).", .human)
+            ]
         }
         let restart = server.unitProperties["Restart"] ?? "no"
         if restart == "always" {
-            return [.warn(
-                primary.name, "\(unit) has Restart=always", remedy: "The plan neutralises the unit; nothing to do.", .service)]
+            return [
+                .warn(
+                    primary.name, "\(unit) has Restart=always",
+                    remedy: "The plan neutralises the unit; nothing to do.", .service)
+            ]
         }
         return [.ok(primary.name, "\(unit), \(server.unitProperties["UnitFileState"] ?? "state unknown")")]
     },
@@ -74,7 +85,9 @@ let serviceRules: [Rule] = [
             if host.facts.agents.isEmpty, listening.contains(rest) { taken.append("\(rest) (the agent's REST API)") }
             return taken.isEmpty
                 ? .ok(host.name, adopted ? "used by the cluster itself" : "free")
-                : .fail(host.name, "taken: \(listed(taken))", remedy: "Stop what uses it, or choose another in the inventory.", .human)
+                : .fail(
+                    host.name, "taken: \(listed(taken))",
+                    remedy: "Stop what uses it, or choose another in the inventory.", .human)
         }
     },
 ]

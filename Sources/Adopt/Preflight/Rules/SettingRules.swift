@@ -10,7 +10,10 @@ let settingRules: [Rule] = [
     ) { picture in
         guard let primary = picture.primary, let level = picture.setting("wal_level") else { return [] }
         return level == "minimal"
-            ? [.fail(primary.name, "wal_level = minimal", remedy: "Set it to replica in an approved window.", .restart)]
+            ? [
+                .fail(
+                    primary.name, "wal_level = minimal", remedy: "Set it to replica in an approved window.", .restart)
+            ]
             : [.ok(primary.name, "wal_level = \(level)")]
     },
     Rule(
@@ -29,7 +32,9 @@ let settingRules: [Rule] = [
         // One after the other they need one each and one more for the backup that runs.
         let least = sql.replicas.count + build + (build > 0 ? 1 : 0)
         if limit < least || limit == 0 { return [.fail(primary.name, summary, remedy: remedy, .restart)] }
-        if build > 0, limit < sql.replicas.count + build * 2 { return [.warn(primary.name, summary, remedy: remedy, .restart)] }
+        if build > 0, limit < sql.replicas.count + build * 2 {
+            return [.warn(primary.name, summary, remedy: remedy, .restart)]
+        }
         return [.ok(primary.name, summary)]
     },
     Rule(
@@ -46,9 +51,12 @@ let settingRules: [Rule] = [
         let summary = "max_replication_slots = \(limit), \(used.count) in use, \(needed) needed"
         return limit >= used.count + needed
             ? [.ok(primary.name, summary)]
-            : [.fail(
-                primary.name, summary, remedy: "Raise it to at least \(used.count + needed + 2), or drop slots nobody uses.",
-                .restart)]
+            : [
+                .fail(
+                    primary.name, summary,
+                    remedy: "Raise it to at least \(used.count + needed + 2), or drop slots nobody uses.",
+                    .restart)
+            ]
     },
     listenAddresses,
     Rule(
@@ -61,9 +69,11 @@ let settingRules: [Rule] = [
         let pending = sql.settings.filter(\.pendingRestart).map(\.name)
         return pending.isEmpty
             ? [.ok(primary.name, "none waits")]
-            : [.warn(
-                primary.name, "changed in a file, not in the server: \(listed(pending))",
-                remedy: "Confirm that the new values are wanted, or set the running ones in the file.", .restart)]
+            : [
+                .warn(
+                    primary.name, "changed in a file, not in the server: \(listed(pending))",
+                    remedy: "Confirm that the new values are wanted, or set the running ones in the file.", .restart)
+            ]
     },
     Rule(
         "settings.parse", "configuration files have no errors",
@@ -71,7 +81,9 @@ let settingRules: [Rule] = [
         why: "A reload that meets an error keeps old values silently; a restart does not start.",
         remedy: "Correct the lines, reload.", .reload
     ) { picture in
-        guard let primary = picture.primary, let server = picture.primaryServer, let sql = server.sql else { return [] }
+        guard let primary = picture.primary, let server = picture.primaryServer, let sql = server.sql else {
+            return []
+        }
         let errors = sql.fileErrors.filter { error in server.hbaFile.map { !error.hasPrefix($0 + ":") } ?? true }
         return errors.isEmpty
             ? [.ok(primary.name, "no errors")]
@@ -88,23 +100,29 @@ let settingRules: [Rule] = [
         else { return [] }
         if names.isEmpty { return [.ok(primary.name, "synchronous_standby_names is empty")] }
         if picture.isAdopted(primary) { return [.ok(primary.name, "kept by the agent: \(names)")] }
-        return [.warn(
-            primary.name, "synchronous_standby_names = '\(names)' is already set",
-            remedy: "The agent takes it over; check that the standbys it names stay connected until then.", .reload)]
+        return [
+            .warn(
+                primary.name, "synchronous_standby_names = '\(names)' is already set",
+                remedy: "The agent takes it over; check that the standbys it names stay connected until then.",
+                .reload)
+        ]
     },
     Rule(
         "wal.rewind", "an old primary can be rewound",
         warns: "both off: after a failover the old primary is copied anew",
-        why: "Without checksums or wal_log_hints pg_rewind refuses, and an old primary is built anew after a failover.",
+        why:
+            "Without checksums or wal_log_hints pg_rewind refuses, and an old primary is built anew after a failover.",
         remedy: "`wal_log_hints = on` at the next planned restart.", .restart
     ) { picture in
         guard let primary = picture.primary, let control = picture.primaryServer?.control else { return [] }
         if control.dataChecksums { return [.ok(primary.name, "data checksums are on")] }
         if control.walLogHints { return [.ok(primary.name, "wal_log_hints is on")] }
         let size = picture.primarySQL.map { " (\($0.totalSize) to copy)" } ?? ""
-        return [.warn(
-            primary.name, "data checksums and wal_log_hints are off: a failover means a rebuild\(size)",
-            remedy: "wal_log_hints = on at the next planned restart.", .restart)]
+        return [
+            .warn(
+                primary.name, "data checksums and wal_log_hints are off: a failover means a rebuild\(size)",
+                remedy: "wal_log_hints = on at the next planned restart.", .restart)
+        ]
     },
     Rule(
         "durability.fsync", "writes are made durable", fails: "fsync is off",
@@ -126,12 +144,12 @@ let settingRules: [Rule] = [
 ]
 
 private let listenAddresses = Rule(
-        "net.listen-addresses", "the primary listens where replicas can reach it",
-        fails: "this host only (such as `localhost`), or not the address of the inventory and no replica connects",
-        warns: "some replicas connect, some do not",
-        why: "Replicas stream over TCP; listen_addresses changes only with a restart.",
-        remedy: "Add the address, at a restart.", .restart
-    ) { picture in
+    "net.listen-addresses", "the primary listens where replicas can reach it",
+    fails: "this host only (such as `localhost`), or not the address of the inventory and no replica connects",
+    warns: "some replicas connect, some do not",
+    why: "Replicas stream over TCP; listen_addresses changes only with a restart.",
+    remedy: "Add the address, at a restart.", .restart
+) { picture in
     guard let primary = picture.primary, let value = picture.setting("listen_addresses") else { return [] }
     let addresses = value.split(separator: ",").map { $0.filter { $0 != " " } }
     let shown = "listen_addresses = '\(value)'"
@@ -148,9 +166,14 @@ private let listenAddresses = Rule(
     }
     let local = addresses.allSatisfy { $0 == "localhost" || IPAddress($0)?.isLoopback == true }
     if local || reached.isEmpty {
-        return [.fail(
-            primary.name, shown + (local ? " takes connections of this host only" : " does not name \(primary.spec.address)"),
-            remedy: "Add \(primary.spec.address) at a planned restart.", .restart)]
+        return [
+            .fail(
+                primary.name,
+                shown + (local ? " takes connections of this host only" : " does not name \(primary.spec.address)"),
+                remedy: "Add \(primary.spec.address) at a planned restart.", .restart)
+        ]
     }
-    return [.warn(primary.name, shown + "; not every replica connects", remedy: "Add \(primary.spec.address).", .restart)]
+    return [
+        .warn(primary.name, shown + "; not every replica connects", remedy: "Add \(primary.spec.address).", .restart)
+    ]
 }

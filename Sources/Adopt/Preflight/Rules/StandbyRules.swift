@@ -4,24 +4,34 @@ import PostgresModel
 let standbyRules: [Rule] = [
     Rule(
         "primary.single", "exactly one server is writable",
-        fails: "none or several match, it is a standby, it cannot be asked, or a replica's host has a writable one of the same cluster",
+        fails:
+            "none or several match, it is a standby, it cannot be asked, or a replica's host has a writable one "
+                + "of the same cluster",
         why: "Adopting a standby as the primary, or one of two primaries, loses what the other one acknowledged.",
         remedy: "Correct the inventory; stop the other one.", .human
     ) { picture in
         guard let primary = picture.primary else { return [] }
         guard let server = picture.primaryServer else {
             let found = primary.facts.servers.map { "port \($0.port)" }
-            return [.fail(
-                primary.name,
-                found.isEmpty ? "no running PostgreSQL server was found" : "which server is meant? Found: \(listed(found))",
-                remedy: found.isEmpty ? "Start it, or correct the inventory." : "Name its port or data_directory in the inventory.",
-                .human)]
+            return [
+                .fail(
+                    primary.name,
+                    found.isEmpty
+                        ? "no running PostgreSQL server was found" : "which server is meant? Found: \(listed(found))",
+                    remedy: found.isEmpty
+                        ? "Start it, or correct the inventory." : "Name its port or data_directory in the inventory.",
+                    .human)
+            ]
         }
         guard let sql = server.sql else {
             return [.fail(primary.name, "the server could not be asked", remedy: "See survey.complete.", .human)]
         }
         if sql.isInRecovery {
-            return [.fail(primary.name, "the server is a standby, not a primary", remedy: "Correct the roles in the inventory.", .human)]
+            return [
+                .fail(
+                    primary.name, "the server is a standby, not a primary",
+                    remedy: "Correct the roles in the inventory.", .human)
+            ]
         }
         let others = picture.replicas.filter { host in
             host.facts.servers.contains {
@@ -29,10 +39,17 @@ let standbyRules: [Rule] = [
             }
         }.map(\.name)
         return others.isEmpty
-            ? [.ok(primary.name, "writable, port \(server.port), system identifier \(picture.systemIdentifier?.description ?? "?")")]
-            : [.fail(
-                primary.name, "\(listed(others)) has a writable server of the same cluster too",
-                remedy: "Decide which one is right, and stop the other.", .human)]
+            ? [
+                .ok(
+                    primary.name,
+                    "writable, port \(server.port), system identifier \(picture.systemIdentifier?.description ?? "?")"
+                )
+            ]
+            : [
+                .fail(
+                    primary.name, "\(listed(others)) has a writable server of the same cluster too",
+                    remedy: "Decide which one is right, and stop the other.", .human)
+            ]
     },
     Rule(
         "standby.sameness", "running standbys follow this primary",
@@ -41,11 +58,14 @@ let standbyRules: [Rule] = [
         why: "A standby of another history can neither stream nor be promoted.",
         remedy: "Find out who promoted it.", .human
     ) { picture in
-        guard let identifier = picture.systemIdentifier, let timeline = picture.primaryServer?.control?.timeline else { return [] }
+        guard let identifier = picture.systemIdentifier, let timeline = picture.primaryServer?.control?.timeline
+        else { return [] }
         return picture.replicas.compactMap { host in
-            guard let standby = host.facts.servers.first(where: {
-                $0.control?.systemIdentifier == identifier && $0.sql?.isInRecovery == true
-            }) else { return nil }
+            guard
+                let standby = host.facts.servers.first(where: {
+                    $0.control?.systemIdentifier == identifier && $0.sql?.isInRecovery == true
+                })
+            else { return nil }
             if let own = standby.control?.timeline, own > timeline {
                 return .fail(
                     host.name, "is on timeline \(own), the primary on \(timeline)",

@@ -33,7 +33,9 @@ let storageRules: [Rule] = [
         "tablespaces.paths", "tablespaces have their places on replicas",
         fails: "not empty, too small (a fifth more than the data), or unknown",
         warns: "the path does not exist",
-        why: "A base backup writes every tablespace to the path it has on the primary, and stops where that is not empty.",
+        why:
+            "A base backup writes every tablespace to the path it has on the primary, and stops where that is "
+                + "not empty.",
         remedy: "Empty it; mount a disk.", .human
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
@@ -43,10 +45,13 @@ let storageRules: [Rule] = [
             for space in sql.tablespaces {
                 let found = host.facts.target?.tablespaces.first { $0.path == space.location }
                 guard let found else {
-                    return .fail(host.name, "nothing is known of \(space.location)", remedy: "See survey.complete.", .human)
+                    return .fail(
+                        host.name, "nothing is known of \(space.location)", remedy: "See survey.complete.", .human)
                 }
                 if found.content == .otherFiles || found.content == .dataDirectory || found.content == .unreadable {
-                    return .fail(host.name, "\(space.location) is not empty", remedy: "Empty it, or move what is there.", .human)
+                    return .fail(
+                        host.name, "\(space.location) is not empty", remedy: "Empty it, or move what is there.",
+                        .human)
                 }
                 if let free = found.freeSpace, free < ByteCount(space.size.rawValue + space.size.rawValue / 5) {
                     return .fail(
@@ -55,7 +60,8 @@ let storageRules: [Rule] = [
                 }
                 if found.content == .absent {
                     return .warn(
-                        host.name, "\(space.location) does not exist", remedy: "Mount it, if it is to be a disk of its own.", .human)
+                        host.name, "\(space.location) does not exist",
+                        remedy: "Mount it, if it is to be a disk of its own.", .human)
                 }
             }
             return .ok(host.name, "\(sql.tablespaces.count) tablespaces have their places")
@@ -72,29 +78,34 @@ let storageRules: [Rule] = [
         let foreign = sql.slots.filter { !own.contains($0.name) }
         let heavy = foreign.filter { !$0.isActive && ($0.retainedWAL ?? ByteCount(0)) > ByteCount(1 << 30) }
         if let slot = heavy.max(by: { ($0.retainedWAL ?? ByteCount(0)) < ($1.retainedWAL ?? ByteCount(0)) }) {
-            return [.warn(
-                primary.name, "inactive slot \(slot.name) keeps \(slot.retainedWAL ?? ByteCount(0)) of WAL",
-                remedy: "Find its owner; drop it if there is none.", .human)]
+            return [
+                .warn(
+                    primary.name, "inactive slot \(slot.name) keeps \(slot.retainedWAL ?? ByteCount(0)) of WAL",
+                    remedy: "Find its owner; drop it if there is none.", .human)
+            ]
         }
         return [.ok(primary.name, foreign.isEmpty ? "none" : "\(foreign.count) of others, kept as they are")]
     },
 ]
 
 private let targetDirectory = Rule(
-        "target.directory", "the data directory of a replica is free",
-        fails: "it holds other files, another cluster, an old copy, a running server without an agent, or cannot be read",
-        why: "Nothing of the owner's is lost: data that is already there is not overwritten.",
-        remedy: "Move what is there, or choose another directory.", .human
-    ) { picture in
+    "target.directory", "the data directory of a replica is free",
+    fails: "it holds other files, another cluster, an old copy, a running server without an agent, or cannot be read",
+    why: "Nothing of the owner's is lost: data that is already there is not overwritten.",
+    remedy: "Move what is there, or choose another directory.", .human
+) { picture in
     picture.replicas.map { host in
         guard let target = host.facts.target else {
-            return .fail(host.name, "the data directory is not known", remedy: "Name data_directory in the inventory.", .human)
+            return .fail(
+                host.name, "the data directory is not known", remedy: "Name data_directory in the inventory.", .human)
         }
         switch target.content {
         case .absent: return .ok(host.name, "\(target.path) does not exist yet")
         case .empty: return .ok(host.name, "\(target.path) is empty")
         case .otherFiles:
-            return .fail(host.name, "\(target.path) holds other files", remedy: "Move them, or choose another directory.", .human)
+            return .fail(
+                host.name, "\(target.path) holds other files", remedy: "Move them, or choose another directory.",
+                .human)
         case .unreadable:
             return .fail(host.name, "\(target.path) cannot be read", remedy: "See ssh.sudo.", .human)
         case .dataDirectory: return existingData(picture, host, target)
@@ -104,8 +115,10 @@ private let targetDirectory = Rule(
 
 private func existingData(_ picture: ClusterPicture, _ host: ClusterPicture.Host, _ target: TargetFacts) -> Issue {
     let running = host.facts.servers.contains { $0.dataDirectory == target.path }
-    guard let found = target.control?.systemIdentifier ?? host.facts.servers.first(where: { $0.dataDirectory == target.path })?
-        .control?.systemIdentifier
+    guard
+        let found = target.control?.systemIdentifier
+            ?? host.facts.servers.first(where: { $0.dataDirectory == target.path })?
+            .control?.systemIdentifier
     else {
         return .fail(
             host.name, "\(target.path) holds a data directory that pg_controldata cannot read",
@@ -113,14 +126,17 @@ private func existingData(_ picture: ClusterPicture, _ host: ClusterPicture.Host
     }
     guard let own = picture.systemIdentifier, found == own else {
         return .fail(
-            host.name, "\(target.path) holds another cluster, system identifier \(found)\(running ? ", and it is running" : "")",
+            host.name,
+            "\(target.path) holds another cluster, system identifier \(found)\(running ? ", and it is running" : "")",
             remedy: "Drop that cluster if nobody needs it, or choose another data_directory.", .human)
     }
     if picture.isAdopted(host) { return .ok(host.name, "\(target.path) holds this cluster, under the agent") }
     if running {
         return .fail(
             host.name, "\(target.path) is a running server of this cluster without an agent",
-            remedy: "Stop it and move its directory aside; taking over a running standby in place is not supported yet.", .service)
+            remedy:
+                "Stop it and move its directory aside; taking over a running standby in place is not supported yet.",
+            .service)
     }
     let build = "/var/lib/pgadopt/\(picture.spec.name)/build"
     if host.facts.namedFiles.contains(where: { $0.path == build && $0.exists }) {

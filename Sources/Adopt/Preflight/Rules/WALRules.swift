@@ -4,27 +4,38 @@ import PostgresModel
 /// WAL: how much there is, how long it is kept, where else it goes.
 let walRules: [Rule] = [
     Rule(
-        "wal.keep", "a replica that was away finds its WAL", warns: "wal_keep_size is 0, nothing is archived, and there is room for no slot",
+        "wal.keep", "a replica that was away finds its WAL",
+        warns: "wal_keep_size is 0, nothing is archived, and there is room for no slot",
         why: "A replica that falls behind what is kept must be built anew.",
         remedy: "wal_keep_size, or an archive.", .reload
     ) { picture in
         guard let (primary, sql) = picture.asked else { return [] }
         let kept = picture.number("wal_keep_size") ?? picture.number("wal_keep_segments")
         guard let kept, let slots = picture.number("max_replication_slots") else { return [] }
-        if kept > 0 { return [.ok(primary.name, "wal_keep is \(kept) \(sql.version.major < 13 ? "segments" : "MB")")] }
+        if kept > 0 {
+            return [.ok(primary.name, "wal_keep is \(kept) \(sql.version.major < 13 ? "segments" : "MB")")]
+        }
         if slots > 0 { return [.ok(primary.name, "slots keep it")] }
-        if ["on", "always"].contains(picture.setting("archive_mode")) { return [.ok(primary.name, "the archive keeps it")] }
+        if ["on", "always"].contains(picture.setting("archive_mode")) {
+            return [.ok(primary.name, "the archive keeps it")]
+        }
         return [.warn(primary.name, "nothing keeps WAL for a replica that is away")]
     },
     Rule(
         "wal.slot-cap", "slots cannot fill the disk",
         warns: "before version 13, or others' slots forbid a cap, or the cap is more than the free space",
         why: "A replica that is away for long keeps WAL until the primary's disk is full, and the primary stops.",
-        remedy: "max_slot_wal_keep_size at 60 % of the free space; the plan sets it where no slot of others is in the way.", .reload
+        remedy:
+            "max_slot_wal_keep_size at 60 % of the free space; the plan sets it where no slot of others is in the way.",
+        .reload
     ) { picture in
         guard let (primary, sql) = picture.asked else { return [] }
         if sql.version.major < 13 {
-            return [.warn(primary.name, "version \(sql.version.major) knows no cap; watch the disk", remedy: "Upgrade.", .human)]
+            return [
+                .warn(
+                    primary.name, "version \(sql.version.major) knows no cap; watch the disk", remedy: "Upgrade.",
+                    .human)
+            ]
         }
         guard let cap = picture.bytes("max_slot_wal_keep_size") else { return [] }
         if cap.rawValue < 0 {
@@ -34,7 +45,9 @@ let walRules: [Rule] = [
                 ? [.ok(primary.name, "no cap yet, the plan sets one")]
                 : [.warn(primary.name, "no cap, and the slots of others (\(listed(others))) would fall under one")]
         }
-        if let free = picture.walSpace, cap > free { return [.warn(primary.name, "the cap is \(cap), only \(free) are free")] }
+        if let free = picture.walSpace, cap > free {
+            return [.warn(primary.name, "the cap is \(cap), only \(free) are free")]
+        }
         return [.ok(primary.name, "at most \(cap) for slots")]
     },
     Rule(
@@ -46,11 +59,17 @@ let walRules: [Rule] = [
         guard let (primary, _) = picture.asked, let rate = picture.walRate else { return [] }
         let shown = "\(spoken(rate: rate)) of WAL"
         for host in picture.replicas {
-            guard let link = [primary, host].compactMap({ $0.facts.network.interfaces.compactMap(\.megabits).max() }).min()
+            guard
+                let link = [primary, host].compactMap({ $0.facts.network.interfaces.compactMap(\.megabits).max() })
+                    .min()
             else { continue }
             let carries = Double(link) * 125_000
             if rate > carries * 0.7 {
-                return [.warn(primary.name, "\(shown), \(Int(rate / carries * 100)) % of the \(link) Mbit/s to \(host.name)")]
+                return [
+                    .warn(
+                        primary.name, "\(shown), \(Int(rate / carries * 100)) % of the \(link) Mbit/s to \(host.name)"
+                    )
+                ]
             }
         }
         return [.ok(primary.name, shown)]
@@ -61,11 +80,16 @@ let walRules: [Rule] = [
         why: "A slot keeps that WAL until the copy is done. A primary whose disk fills up stops.",
         remedy: "More space, a faster copy, or a copy in calmer hours.", .human
     ) { picture in
-        guard let (primary, _) = picture.asked, let rate = picture.walRate, let free = picture.walSpace else { return [] }
+        guard let (primary, _) = picture.asked, let rate = picture.walRate, let free = picture.walSpace else {
+            return []
+        }
         let longest = picture.replicasToBuild.compactMap { picture.buildSeconds(to: $0) }.max()
-        guard let longest else { return picture.replicasToBuild.isEmpty ? [.ok(primary.name, "nothing is to be copied")] : [] }
+        guard let longest else {
+            return picture.replicasToBuild.isEmpty ? [.ok(primary.name, "nothing is to be copied")] : []
+        }
         let needed = ByteCount(Int64(rate * longest * 1.2))
-        let summary = "\(needed) of WAL in \(spoken(seconds: longest)) of copying at \(spoken(rate: rate)), \(free) free"
+        let summary =
+            "\(needed) of WAL in \(spoken(seconds: longest)) of copying at \(spoken(rate: rate)), \(free) free"
         return needed > free ? [.fail(primary.name, summary)] : [.ok(primary.name, summary)]
     },
     Rule(
@@ -74,9 +98,11 @@ let walRules: [Rule] = [
         remedy: "A backup tool with resumable copies, a faster link, or a higher max_rate.", .human
     ) { picture in
         picture.replicasToBuild.compactMap { host in
-            guard let seconds = picture.buildSeconds(to: host), let sql = picture.primarySQL, let rate = picture.copyRate(to: host)
+            guard let seconds = picture.buildSeconds(to: host), let sql = picture.primarySQL,
+                let rate = picture.copyRate(to: host)
             else { return nil }
-            let summary = "\(sql.totalSize) in \(spoken(seconds: seconds)) at \(spoken(rate: rate.rate)), limited by \(rate.limit)"
+            let summary =
+                "\(sql.totalSize) in \(spoken(seconds: seconds)) at \(spoken(rate: rate.rate)), limited by \(rate.limit)"
             return seconds > 8 * 3600 ? .warn(host.name, summary) : .ok(host.name, summary)
         }
     },
@@ -94,7 +120,8 @@ let walRules: [Rule] = [
         remedy: "Set up a backup tool with an archive; archive_mode changes at a restart.", .restart
     ) { picture in
         guard let (primary, _) = picture.asked, let mode = picture.setting("archive_mode") else { return [] }
-        return mode == "off" ? [.warn(primary.name, "archive_mode = off")] : [.ok(primary.name, "archive_mode = \(mode)")]
+        return mode == "off"
+            ? [.warn(primary.name, "archive_mode = off")] : [.ok(primary.name, "archive_mode = \(mode)")]
     },
     Rule(
         "archive.command", "the archive is not on this host",
@@ -102,7 +129,9 @@ let walRules: [Rule] = [
         why: "An archive that dies with its host is none, and after a failover the WAL has a hole.",
         remedy: "Archive to a place that every member reaches.", .reload
     ) { picture in
-        guard let (primary, _) = picture.asked, let mode = picture.setting("archive_mode"), mode != "off" else { return [] }
+        guard let (primary, _) = picture.asked, let mode = picture.setting("archive_mode"), mode != "off" else {
+            return []
+        }
         let command = picture.setting("archive_command") ?? ""
         if command.isEmpty, (picture.setting("archive_library") ?? "").isEmpty {
             return [.warn(primary.name, "archive_mode = \(mode), but there is no command: WAL piles up")]
@@ -112,7 +141,11 @@ let walRules: [Rule] = [
             return [.warn(primary.name, "copies to a local path: \(command)")]
         }
         if mode == "always" {
-            return [.warn(primary.name, "archive_mode = always: standbys archive too, the command must cope with files that exist")]
+            return [
+                .warn(
+                    primary.name,
+                    "archive_mode = always: standbys archive too, the command must cope with files that exist")
+            ]
         }
         return [.ok(primary.name, program.isEmpty ? "by a library" : "by \(program)")]
     },
@@ -120,24 +153,30 @@ let walRules: [Rule] = [
         "archive.target", "the archive command works on every member",
         fails: "a program that it starts, by its path, does not exist on a replica",
         warns: "another path that it names does not exist on a replica",
-        why: "After a failover the new primary runs the same command; if it fails, WAL piles up until the disk is full.",
+        why:
+            "After a failover the new primary runs the same command; if it fails, WAL piles up until the disk is full.",
         remedy: "Install and mount there what the command needs.", .none
     ) { picture in
-        guard let command = picture.setting("archive_command"), picture.setting("archive_mode") != "off" else { return [] }
+        guard let command = picture.setting("archive_command"), picture.setting("archive_mode") != "off" else {
+            return []
+        }
         let paths = namedPaths(in: command)
         guard !paths.isEmpty else { return [] }
         return picture.replicas.compactMap { host in
-            let known = Dictionary(host.facts.namedFiles.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+            let known = Dictionary(
+                host.facts.namedFiles.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
             let missing = paths.filter { known[$0]?.exists == false }
             guard paths.contains(where: { known[$0] != nil }) else { return nil }
             if missing.isEmpty { return .ok(host.name, "\(listed(paths)) exist") }
             let summary = "the archive command needs \(listed(missing))"
-            return missing.contains(paths[0]) && command.hasPrefix(paths[0]) ? .fail(host.name, summary) : .warn(host.name, summary)
+            return missing.contains(paths[0]) && command.hasPrefix(paths[0])
+                ? .fail(host.name, summary) : .warn(host.name, summary)
         }
     },
     Rule(
         "archive.backlog", "the archive keeps up",
-        fails: "the newest attempt failed and over 64 files wait", warns: "the newest attempt failed, or over 64 files wait",
+        fails: "the newest attempt failed and over 64 files wait",
+        warns: "the newest attempt failed, or over 64 files wait",
         why: "PostgreSQL does not stop before the archive has everything: a switchover would hang that long.",
         remedy: "See what the archive command says in the server's log.", .reload
     ) { picture in

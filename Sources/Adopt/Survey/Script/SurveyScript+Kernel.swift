@@ -99,6 +99,7 @@ extension SurveyScript {
         survey_links() {
             rec addresses text "$($t5 ip -o addr show scope global 2>/dev/null || $t5 hostname -I)"
             for i in /sys/class/net/*; do
+                [ -e "$i" ] || continue
                 n=${i##*/}
                 if [ "$n" = lo ] || [ "$(first_line "$i/operstate")" = down ]; then continue; fi
                 rec interface name "$n" mtu "$(first_line "$i/mtu")" speed "$(first_line "$i/speed")"

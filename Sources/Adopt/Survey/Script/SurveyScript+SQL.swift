@@ -1,7 +1,10 @@
+import Shell
+
 extension SurveyScript {
     /// The server's own psql, as its OS user, over its socket, in one READ ONLY transaction.
     /// Any error ends it and becomes a problem; nothing is told of a server that answered half.
     static let sql = #"""
+        # SQL goes through printf and not through here-documents: bash keeps those in a file below /tmp.
         conninfo() { printf %s "$1" | sed "s/[\\\\']/\\\\&/g"; }
         # run_psql SECONDS-PREFIX PSQL OSUSER SOCKETDIR PORT DATABASE: SQL on standard input.
         run_psql() {
@@ -52,26 +55,10 @@ extension SurveyScript {
                 else problem "server $1: database $name could not be read: $(printf %s "$out" | head -c 500)"; fi
             done
         }
-        sql_database() {
-            cat <<'SQL'
-        \#(databaseSQL)
-        SQL
-        }
-        sql_server() {
-            cat <<'SQL'
-        \#(serverSQL)
-        SQL
-        }
-        sql_activity() {
-            cat <<'SQL'
-        \#(activitySQL)
-        SQL
-        }
-        sql_sizes() {
-            cat <<'SQL'
-        \#(sizesSQL)
-        SQL
-        }
+        sql_database() { printf '%s\n' \#(quoted(databaseSQL)); }
+        sql_server() { printf '%s\n' \#(quoted(serverSQL)); }
+        sql_activity() { printf '%s\n' \#(quoted(activitySQL)); }
+        sql_sizes() { printf '%s\n' \#(quoted(sizesSQL)); }
         """#
 
     /// One line `J{...}`, then `F` lines with configuration files, `D` lines with the OIDs of databases that
@@ -140,7 +127,7 @@ extension SurveyScript {
                     'shared_memory_size', 'shared_memory_size_in_huge_pages', 'shared_memory_type', 'dynamic_shared_memory_type',
                     'max_wal_size', 'checkpoint_timeout', 'autovacuum_max_workers', 'promote_trigger_file', 'ssl_cert_file',
                     'ssl_key_file', 'ssl_ca_file', 'work_mem', 'effective_cache_size', 'TimeZone', 'wal_compression',
-                    'superuser_reserved_connections', 'data_directory_mode', 'krb_server_keyfile'))),
+                    'superuser_reserved_connections', 'max_files_per_process', 'data_directory_mode', 'krb_server_keyfile'))),
             'roles', (SELECT coalesce(jsonb_agg(r), '[]') FROM (
                 SELECT rolname AS name, rolsuper AS "isSuperuser", rolreplication AS "canReplicate",
                     rolcanlogin AS "canLogin", rolconnlimit AS "connectionLimit", coalesce(rolvaliduntil < now(), false) AS "isExpired",

@@ -93,7 +93,7 @@ extension SurveyScript {
             data=$(ask readlink "/proc/$1/cwd")
             pidfile=$(ask cat "$data/postmaster.pid")
             exe=$(ask readlink "/proc/$1/exe"); bin=$(dirname "${exe% (deleted)}")
-            owner=$(stat -c %U "/proc/$1")
+            owner=$($t10 stat -c %U "/proc/$1")
             port=$(printf '%s\n' "$pidfile" | sed -n 4p); sockets=$(printf '%s\n' "$pidfile" | sed -n 5p)
             psql=$bin/psql
             if ! [ -x "$psql" ]; then psql=$(command -v psql); fi

@@ -91,8 +91,8 @@ enum SurveyScript {
     static let system = #"""
         survey_system() {
             can_pg=no
-            if id "$osuser" >/dev/null 2>&1; then
-                pguid=$(id -u "$osuser")
+            if $t10 id "$osuser" >/dev/null 2>&1; then
+                pguid=$($t10 id -u "$osuser")
                 if as "$osuser" true >/dev/null 2>&1; then can_pg=yes; fi
             else pguid=none; fi
             init=$(cat /proc/1/comm 2>/dev/null)
@@ -106,10 +106,11 @@ enum SurveyScript {
                 case $($t5 chronyc -n tracking 2>/dev/null) in *'Leap status'*': Normal'*) sync=yes ;; esac
             fi
             libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 2 | tr '\n' ' ')
+            locale_list=$($t5 locale -a 2>/dev/null) || problem 'locale -a told nothing'
             rec system hostname "$(uname -n)" machineID "$(cat /etc/machine-id 2>/dev/null)" \
                 architecture "$(uname -m)" kernel "$(uname -r)" \
                 osRelease "$(cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null)" \
-                libc "$libc" locales "$(locale -a 2>/dev/null)" \
+                libc "$libc" locales "$locale_list" \
                 cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)" \
                 memoryKB "$(awk '$1=="MemTotal:"{print $2}' /proc/meminfo 2>/dev/null)" \
                 synchronised "$sync" container "$virt" loginUser "$(id -un)" canBecomeRoot $can_root \
@@ -124,6 +125,17 @@ enum SurveyScript {
             rec begin clock "$(now)"
             set_scalars "$@"
             if [ -z "$t5" ]; then problem 'there is no timeout program, so a command that hangs would hang the survey'; fi
+            # The ways to other hosts take seconds of waiting: they are tried beside the rest, and told behind it,
+            # through the pipe's own buffer. Nothing else may read from it.
+            survey_network "$@" | {
+                exec 4<&0 </dev/null
+                survey_host "$@"
+                cat <&4
+                survey_wal
+            }
+            printf '{"is":"end","clock":"%s"}\n]\n' "$(now)"
+        }
+        survey_host() {
             find_accounts
             survey_system
             survey_kernel
@@ -137,9 +149,6 @@ enum SurveyScript {
             survey_jobs
             survey_links "$@"
             over_budget 'the order of words' || survey_collation $locales
-            over_budget 'the ways to other hosts' || survey_network "$@"
-            survey_wal
-            printf '{"is":"end","clock":"%s"}\n]\n' "$(now)"
         }
         set_scalars() {
             while [ $# -gt 1 ]; do

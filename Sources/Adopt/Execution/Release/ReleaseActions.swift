@@ -1,0 +1,98 @@
+import Planning
+
+/// What becomes of the replicas that an adoption built.
+public enum ReplicaFate: String, CaseIterable, Sendable {
+    /// They stream on under their own service unit; what streaming needs on the primary stays too.
+    case keep
+    /// Each becomes a server of its own.
+    case promote
+    /// They are stopped, and what the adoption made on their hosts is removed.
+    case remove
+}
+
+/// One act of a release. A release is a list of them, which people read before it is carried out.
+public enum ReleaseAction: Equatable, Sendable {
+    /// The agents stop deciding and lift their guards, so that nothing is fenced when they go.
+    case pause
+    /// Takes a step of the adoption back.
+    case undo(PlannedStep)
+    case stopServer(BaseBackupChange)
+    case promote(BaseBackupChange)
+    /// Gives the running server to its own service unit.
+    case handBack(host: String, LegacyUnitChange, dataDirectory: String)
+    /// Deletes the cluster's keys.
+    case forgetKeys(StoreChange)
+    /// Removes pgadopt's working directory of this cluster.
+    case removeState(host: String)
+
+    /// A sentence for the list that is shown before a release.
+    public var text: String {
+        switch self {
+        case .pause: "pause the cluster: agents lift their guards and decide nothing more"
+        case .undo(let step): "\(step.kind.name.rawValue): \(step.undo)"
+        case .stopServer(let change): "stop the standby in \(change.dataDirectory)"
+        case .promote(let change): "promote the standby in \(change.dataDirectory): from now on it is a server of its own"
+        case .handBack(_, let change, _): "give the running server to \(change.unit), without a restart"
+        case .forgetKeys(let change): "delete the keys below \(change.prefix)"
+        case .removeState: "remove the journal and the working files"
+        }
+    }
+
+    /// Nil: in the store.
+    public var host: String? {
+        switch self {
+        case .pause, .forgetKeys: nil
+        case .undo(let step): step.host
+        case .stopServer(let change), .promote(let change): change.member
+        case .handBack(let host, _, _), .removeState(let host): host
+        }
+    }
+}
+
+extension Plan {
+    /// The acts that take back what `begun` steps of this plan did, in their order. Pure.
+    public func releaseActions(begun: Set<String>, replicas fate: ReplicaFate) -> [ReleaseAction] {
+        let steps = steps.filter { begun.contains($0.id) }
+        var actions: [ReleaseAction] = []
+        if steps.contains(where: { if case .agent = $0.kind { true } else { false } }) { actions.append(.pause) }
+        for step in steps.reversed() { actions += acts(for: step, fate) }
+        let hosts = Set(steps.map(\.host))
+        // The primary's last: it holds the journal.
+        actions += hosts.sorted().filter { $0 != primary.host }.map { .removeState(host: $0) }
+        if hosts.contains(primary.host) { actions.append(.removeState(host: primary.host)) }
+        return actions
+    }
+
+    private func acts(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
+        let isReplica = step.host != primary.host
+        switch step.kind {
+        case .lock, .backup, .streaming, .verify, .unlock, .pause: return []
+        case .bundle, .settings, .run: return [.undo(step)]
+        case .store(let change): return [.forgetKeys(change)]
+        case .slot, .roles, .hba: return fate == .keep ? [] : [.undo(step)]
+        case .secrets: return fate == .keep && isReplica ? [] : [.undo(step)]
+        case .baseBackup, .configFiles: return fate == .remove ? [.undo(step)] : []
+        case .agent:
+            guard isReplica, let copy = copy(on: step.host) else { return [.undo(step)] }
+            switch fate {
+            case .keep: return [.undo(step)]
+            case .promote: return [.undo(step), .promote(copy)]
+            case .remove: return [.undo(step), .stopServer(copy)]
+            }
+        case .legacyUnit(let change):
+            if !isReplica {
+                return [.undo(step), .handBack(host: step.host, change, dataDirectory: primary.dataDirectory)]
+            }
+            guard fate != .remove, let copy = copy(on: step.host) else { return [.undo(step)] }
+            return [.undo(step), .handBack(host: step.host, change, dataDirectory: copy.dataDirectory)]
+        }
+    }
+
+    /// The copy that this plan makes on a host.
+    private func copy(on host: String) -> BaseBackupChange? {
+        for step in steps where step.host == host {
+            if case .baseBackup(let change) = step.kind { return change }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,232 @@
+import JSON
+import Planning
+import Shell
+
+/// Takes an adoption back: the acts of `Plan.releaseActions`, one after the other, each safe to repeat. Killed
+/// anywhere, the same call goes on.
+public struct Releaser: Sendable {
+    public enum Event: Equatable, Sendable {
+        case began(ReleaseAction, number: Int, of: Int)
+        case note(String)
+    }
+
+    public var plan: Plan
+    public var environment: ExecutionEnvironment
+    /// Nil: only while no replica is finished; otherwise a person must choose.
+    public var replicas: ReplicaFate?
+
+    public init(plan: Plan, environment: ExecutionEnvironment, replicas: ReplicaFate?) {
+        self.plan = plan
+        self.environment = environment
+        self.replicas = replicas
+    }
+
+    /// What `run` would do now. Reads the journal only.
+    public func outline() async throws -> [ReleaseAction] {
+        let journal = try await openJournal()
+        return try await actions(journal)
+    }
+
+    /// - Throws: ``ExecutionError``; the acts before it stay done.
+    public func run(report: @escaping @Sendable (Event) -> Void) async throws {
+        let journal = try await openJournal()
+        let actions = try await actions(journal)
+        guard !actions.isEmpty else { return }
+        try await refuseForeignLeader()
+        let lock = try lockContext(journal, report)
+        try await lock.step.apply(lock.context)
+        for (index, action) in actions.enumerated() {
+            report(.began(action, number: index + 1, of: actions.count))
+            do {
+                try await perform(action, journal, report)
+            } catch let error as ExecutionError {
+                var error = error
+                if error.host == nil { error.host = action.host }
+                if error.remedy.isEmpty { error.remedy = "Run the same command again to continue." }
+                throw error
+            }
+        }
+    }
+
+    private func actions(_ journal: Journal) async throws -> [ReleaseAction] {
+        var open = Set<String>()
+        for step in plan.steps {
+            let state = await journal.state(of: step.id)
+            if state != nil, state != .undone { open.insert(step.id) }
+        }
+        let hasReplicas = plan.steps.contains {
+            guard open.contains($0.id), case .agent(let change) = $0.kind else { return false }
+            return change.role == .replica
+        }
+        guard let fate = replicas ?? (hasReplicas ? nil : .remove) else {
+            throw ExecutionError(
+                .blocked, "\(plan.cluster) has replicas that pgadopt built, and it must be said what becomes of them",
+                remedy: "Add --replicas keep (they stream on), --replicas promote (each becomes a server of its own) or "
+                    + "--replicas remove.")
+        }
+        return plan.releaseActions(begun: open, replicas: fate)
+    }
+
+    /// The server that was adopted must lead: its files, roles and slots are what is taken back.
+    private func refuseForeignLeader() async throws {
+        guard let prefix = storePrefix,
+            let leader = try await environment.store.read(prefix: prefix + "leader")[prefix + "leader"],
+            leader != plan.primary.host
+        else { return }
+        throw ExecutionError(
+            .blocked, host: leader, "\(leader) leads \(plan.cluster), and \(plan.primary.host) was adopted as its primary",
+            remedy: "Hand the lead back first: pgadopt switchover INVENTORY --to \(plan.primary.host)")
+    }
+
+    private var storePrefix: String? {
+        for step in plan.steps { if case .store(let change) = step.kind { return change.prefix } }
+        return nil
+    }
+
+    // MARK: The acts
+
+    private func perform(
+        _ action: ReleaseAction, _ journal: Journal, _ report: @escaping @Sendable (Event) -> Void
+    ) async throws {
+        switch action {
+        case .pause: try await pause(report)
+        case .undo(let step):
+            let context = context(step, journal, report)
+            try await step.kind.step.undo(context)
+            try await journal.write(.undone, step.id)
+        case .stopServer(let change):
+            try await stop(change, any(change.member, journal, report))
+        case .promote(let change):
+            try await promote(change, any(change.member, journal, report))
+        case .handBack(let host, let change, let dataDirectory):
+            let handback = ServerHandback(change: change, dataDirectory: dataDirectory, osUser: plan.primary.osUser)
+            try await handback.perform(any(host, journal, report))
+        case .forgetKeys(let change):
+            for step in plan.steps where step.kind == .store(change) {
+                try await forget(change, kept: Set(journal.made(step.id, StoreStep.foreignKey)), report)
+                try await journal.write(.undone, step.id)
+            }
+        case .removeState(let host):
+            try await removeState(any(host, journal, report), report)
+        }
+    }
+
+    /// Until every agent that runs has heard it; an agent that is down has no guard to lift.
+    private func pause(_ report: @escaping @Sendable (Event) -> Void) async throws {
+        guard let prefix = storePrefix else { return }
+        let key = prefix + "config"
+        let deadline = environment.now() + .seconds(30)
+        while true {
+            let keys = try await environment.store.read(prefix: prefix)
+            guard let text = keys[key], var config = try? JSON(parsing: text).object else { return }
+            if config["pause"]?.bool != true {
+                config["pause"] = .bool(true)
+                try await environment.store.replace(key, ifValue: text, with: JSON.object(config).text)
+            } else if keys.allSatisfy({ hasHeard($0.key, $0.value, prefix) }) {
+                return
+            }
+            guard environment.now() < deadline else {
+                report(.note("some agents have not confirmed the pause within 30 s; their guards are ended with them"))
+                return
+            }
+            try await environment.sleep(.milliseconds(200))
+        }
+    }
+
+    private func hasHeard(_ key: String, _ value: String, _ prefix: String) -> Bool {
+        guard key.hasPrefix(prefix + "members/"), let member = try? JSON(parsing: value) else { return true }
+        return member["pause"]?.bool == true || member["state"]?.string != "running"
+    }
+
+    private func stop(_ change: BaseBackupChange, _ context: StepContext) async throws {
+        let directory = quoted(change.dataDirectory)
+        try await context.run(
+            "stopping the standby",
+            """
+            cd /
+            [ -e \(directory)/postmaster.pid ] || exit 0
+            exec \(quoted(change.binDirectory + "/pg_ctl")) -D \(directory) -m fast -w -t 300 stop
+            """,
+            as: .user(change.osUser), deadline: .seconds(320))
+    }
+
+    private func promote(_ change: BaseBackupChange, _ context: StepContext) async throws {
+        let directory = quoted(change.dataDirectory)
+        try await context.run(
+            "promoting the standby",
+            """
+            cd /
+            [ -e \(directory)/standby.signal ] || [ -e \(directory)/recovery.conf ] || exit 0
+            exec \(quoted(change.binDirectory + "/pg_ctl")) -D \(directory) -w -t 120 promote
+            """,
+            as: .user(change.osUser), deadline: .seconds(140))
+    }
+
+    /// All keys of the cluster, if the cluster they are about is this one, but for those that were there before us.
+    private func forget(
+        _ change: StoreChange, kept: Set<String>, _ report: @escaping @Sendable (Event) -> Void
+    ) async throws {
+        let keys = try await environment.store.read(prefix: change.prefix)
+        let owner = keys[change.prefix + "initialize"]
+        guard owner == nil || owner == plan.primary.systemIdentifier.description else {
+            report(.note("the keys below \(change.prefix) belong to another cluster (\(owner ?? "")) and stay"))
+            return
+        }
+        for (key, value) in keys where !kept.contains(key) {
+            try await environment.store.delete(key, ifValue: value)
+        }
+    }
+
+    /// The journal, the lock and the rest of the working directory; not a log that a server still writes.
+    private func removeState(_ context: StepContext, _ report: @escaping @Sendable (Event) -> Void) async throws {
+        let output = try await context.run(
+            "removing \(context.layout.state)",
+            """
+            set -eu
+            d=\(quoted(context.layout.state))
+            [ -d "$d" ] || exit 0
+            for f in /proc/[0-9]*/fd/2; do
+                case "$(readlink "$f" 2>/dev/null)" in "$d"/*) echo kept; find "$d" -type f ! -name '*.log' -delete; exit 0 ;; esac
+            done
+            rm -rf -- "$d"
+            rmdir -- "$(dirname "$d")" /etc/pgadopt 2>/dev/null || :
+            rm -rf -- \(quoted("/run/pgadopt/" + plan.cluster))
+            """)
+        if output.hasPrefix("kept") {
+            report(.note("\(context.host): the running server writes its log into \(context.layout.state), which stays"))
+        }
+    }
+
+    // MARK: Contexts
+
+    private func openJournal() async throws -> Journal {
+        try await Journal.open(plan: plan, environment: environment)
+    }
+
+    private func context(
+        _ step: PlannedStep, _ journal: Journal, _ report: @escaping @Sendable (Event) -> Void
+    ) -> StepContext {
+        StepContext(step: step, plan: plan, environment: environment, journal: journal) { event in
+            if case .note(_, let text) = event { report(.note(text)) }
+        }
+    }
+
+    /// A context on a host for an act that is no step's.
+    private func any(
+        _ host: String, _ journal: Journal, _ report: @escaping @Sendable (Event) -> Void
+    ) throws -> StepContext {
+        guard let step = plan.steps.first(where: { $0.host == host }) else {
+            throw ExecutionError(.conflict, host: host, "the plan has no step on this host")
+        }
+        return context(step, journal, report)
+    }
+
+    private func lockContext(
+        _ journal: Journal, _ report: @escaping @Sendable (Event) -> Void
+    ) throws -> (step: LockStep, context: StepContext) {
+        for step in plan.steps {
+            if case .lock(let change) = step.kind { return (LockStep(change: change), context(step, journal, report)) }
+        }
+        throw ExecutionError(.conflict, "the plan has no lock step; it is not a plan of an adoption")
+    }
+}

@@ -1,0 +1,28 @@
+import Etcd
+import Execution
+import Glibc
+import SSH
+import Survey
+
+extension ExecutionEnvironment {
+    /// The engine's world on this machine. The journal lies beside the plan file.
+    static func control(shells: [String: SSHHost], client: EtcdClient, planFile: String) -> ExecutionEnvironment {
+        let clock = ContinuousClock()
+        let began = clock.now
+        return ExecutionEnvironment(
+            shells: shells, store: EtcdAdoptionStore(client: client), journal: LocalJournalFile.beside(planFile: planFile),
+            operatorName: "\(userName())@\(hostName())", processID: getpid(),
+            isRunning: { kill($0, 0) == 0 || errno == EPERM }, now: { began.duration(to: clock.now) },
+            timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
+            randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
+            readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
+    }
+
+    private static func userName() -> String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "?" }
+
+    private static func hostName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
