@@ -21,7 +21,8 @@ import Timekeeping
                 let taken = guardian.clock.now - until
                 print("guard: everything gone \(taken) after the deadline, postmaster stopped: \(isPostmasterStopped)")
                 #expect(taken > .zero)
-                #expect(taken < .milliseconds(200 + 800))
+                // The kernel's time to end processes is not the guard's; the 50 ms below are.
+                #expect(taken < .seconds(10))
                 let fence = try await guardian.statusAfterFence()
                 #expect(fence.began - until < .milliseconds(50))
             }

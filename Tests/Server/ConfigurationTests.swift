@@ -181,6 +181,20 @@ import Timekeeping
         try await b.follow(bench.upstream("a"), by: Bench.soon)
         try await b.stop(.fast, by: Bench.soon)
         try await b.start(.standby(nil), by: Bench.soon)
+        // The same address with another slot is another upstream; a delay on purpose is told.
+        var slotless = bench.upstream("a")
+        slotless.slot = Upstream.Slot.none
+        #expect(try await b.follow(slotless, by: Bench.soon) == .reloaded)
+        #expect(try await bench.sql("b", "show primary_slot_name") == "")
+        #expect(try await b.follow(slotless, by: Bench.soon) == .unchanged)
+        var delayed = wanted
+        delayed.recovery["recovery_min_apply_delay"] = "5min"
+        try await b.configure(delayed, by: Bench.soon)
+        try await eventually("the delay is seen") {
+            guard case .running(let running) = await b.observe().process else { return false }
+            return running.applyDelay == .seconds(300) && running.upstream == Upstream(
+                name: "127.0.0.1", host: "127.0.0.1", port: bench.ports["a"]!, slot: .none)
+        }
         #expect(try await bench.sql("b", "show primary_conninfo")?.contains("application_name=b") == true)
     }
 }

@@ -169,7 +169,7 @@ extension LocalServer {
             arguments += ["--max-rate", "\(min(max(rate.rawValue >> 10, 32), 1 << 20))k"]
         }
         arguments += options
-        let slot = settings.usesSlots ? ["--slot", slotName(forMember: settings.name)] : []
+        let slot = self.slot(at: source).map { ["--slot", $0] } ?? []
         log.info("base backup begins", metadata: ["source": "\(source.name)"])
         let watch: @Sendable (String) -> Void = { BackupProgress(parsing: $0).map(progress) }
         let program = settings.program("pg_basebackup")

@@ -132,7 +132,9 @@ extension LocalServer {
           (select w.received_tli from pg_catalog.pg_stat_get_wal_receiver() w) as receiver_tli,
           (select r.min_recovery_end_timeline from pg_catalog.pg_control_recovery() r) as recovery_tli,
           (select c.timeline_id from pg_catalog.pg_control_checkpoint() c) as checkpoint_tli,
-          pg_catalog.current_setting('primary_conninfo', true) as upstream
+          pg_catalog.current_setting('primary_conninfo', true) as upstream,
+          pg_catalog.current_setting('primary_slot_name', true) as slot,
+          (select s.setting from pg_catalog.pg_settings s where s.name = 'recovery_min_apply_delay') as delay
         """
 
     func status(from result: QueryResult) throws -> ServerObservation.Running {
@@ -156,14 +158,19 @@ extension LocalServer {
         return .init(
             isInRecovery: true, timeline: known.compactMap { $0 }.max(), lsn: max(received ?? .zero, replayed ?? .zero),
             receivedLSN: received, replayedLSN: replayed, isStreaming: result.value("receiver") == "streaming",
-            upstream: upstream(from: result.value("upstream")), isReplayPaused: result.value("paused") == "t")
+            upstream: upstream(from: result.value("upstream"), slot: result.value("slot")),
+            isReplayPaused: result.value("paused") == "t",
+            applyDelay: .milliseconds(result.value("delay").flatMap { Int64($0) } ?? 0))
     }
 
-    private func upstream(from text: String?) -> Upstream? {
+    private func upstream(from text: String?, slot: String?) -> Upstream? {
         guard let text, let info = ConnectionString(parsing: text), let host = info["host"], !host.isEmpty
         else { return nil }
         let port = info["port"].flatMap { Int($0) } ?? 5432
-        let name = members.first { $0.host == host && $0.port == port }?.name
-        return Upstream(name: name ?? host, host: host, port: port)
+        if let member = members.first(where: { $0.host == host && $0.port == port }) { return member }
+        let isOurs = slot == slotName(forMember: settings.name)
+        let isNone = slot?.isEmpty ?? true
+        let used = isOurs ? Upstream.Slot.ownName : isNone ? Upstream.Slot.none : .named(slot ?? "")
+        return Upstream(name: host, host: host, port: port, slot: used)
     }
 }

@@ -38,8 +38,10 @@ extension LocalServer {
     @discardableResult
     public func follow(_ upstream: Upstream, by deadline: BootInstant) async throws -> FollowOutcome {
         let wanted = connectionInfo(to: upstream, application: settings.name).description
-        let present = try await query("select pg_catalog.current_setting('primary_conninfo', true)", by: deadline)
-        if present.scalar == wanted { return .unchanged }
+        let present = try await query(
+            "select pg_catalog.current_setting('primary_conninfo', true), "
+                + "pg_catalog.current_setting('primary_slot_name', true)", by: deadline)
+        if present.scalar == wanted, present.rows.first?.last == slot(at: upstream) ?? "" { return .unchanged }
         try writeInclude(for: upstream)
         return try await applyUpstream(wanted, wanted: "follow \(upstream.name)", by: deadline)
     }
@@ -120,11 +122,20 @@ extension LocalServer {
         return ConnectionString(all)
     }
 
+    /// The slot we use there.
+    nonisolated func slot(at upstream: Upstream) -> String? {
+        switch upstream.slot {
+        case .ownName: settings.usesSlots ? slotName(forMember: settings.name) : nil
+        case .named(let name): name
+        case .none: nil
+        }
+    }
+
     /// Writes the include file and the passfile it refers to.
     func writeInclude(for upstream: Upstream?) throws {
         try rewriteInclude { file in
             file.primaryConnInfo = upstream.map { connectionInfo(to: $0, application: settings.name).description }
-            file.primarySlotName = upstream != nil && settings.usesSlots ? slotName(forMember: settings.name) : nil
+            file.primarySlotName = upstream.flatMap(slot(at:))
         }
     }
 
