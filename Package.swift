@@ -63,11 +63,11 @@ let package = Package(
         module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
         module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
-        module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel"]),
+        module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel", "YAML"]),
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),
-        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "PostgresModel"]),
+        module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "JSON", "PostgresModel"]),
         module("Execution", "Sources/Adopt/Execution", [
             "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
@@ -102,7 +102,9 @@ let package = Package(
             "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
-        .executableTarget(name: "pgadopt-agent", dependencies: ["Agent", "Configuration", "Kernel", log], swiftSettings: strict),
+        .executableTarget(name: "pgadopt-agent", dependencies: [
+            "Agent", "Configuration", "Kernel", "PostgresClient", "PostgresModel", "CLibPQ", "YAML", log,
+        ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-guard", dependencies: ["Guard"], swiftSettings: strict),
 
         tests("JSON", ["JSON"]),
@@ -110,7 +112,7 @@ let package = Package(
         tests("PostgresModel", ["PostgresModel"]),
         tests("Agent", [
             "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
-            "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+            "Server", "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
@@ -124,7 +126,9 @@ let package = Package(
         tests("Execution", [
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
-        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "PostgresModel"], exclude: ["Golden"]),
+        // The built program, run as people and init systems run it.
+        tests("AgentProgram", ["pgadopt-agent"]),
+        tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
         module("EtcdFixture", "Tests/EtcdFixture"),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
@@ -133,7 +137,13 @@ let package = Package(
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),
-        tests("Simulation", ["HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping"]),
+        // The simulator is a library and a program, so that it can run optimised; its tests run a few seeds.
+        module("Simulator", "Tests/Simulation/Model", [
+            "HACore", "Cluster", "Guard", "JSON", "Kernel", "PostgresModel", "Timekeeping",
+        ]),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulator"], path: "Tests/Simulation/Command", swiftSettings: strict),
+        tests("Simulation", ["Simulator"], exclude: ["Model", "Command"]),
         // Real hosts; the programs are run as an operator runs them.
         tests("Lab", ["JSON"]),
         tests("Facts", ["Facts", "PostgresModel"], exclude: ["Data"]),

@@ -60,7 +60,8 @@ public struct HostSpec: Hashable, Sendable, Codable {
     /// The member's name in the cluster (Patroni's `name`); unique in its cluster.
     public var name: String
     public var role: HostRole
-    /// Where the other members and clients reach PostgreSQL and the agent: an address or a DNS name. Default: the SSH host.
+    /// Where the other members and clients reach PostgreSQL and the agent: an address or a DNS name.
+    /// Default: the SSH host.
     public var address: String
     public var ssh: SSHSpec
     /// Values that differ from the cluster's `postgres` section.
@@ -121,6 +122,26 @@ public enum SudoPolicy: String, CaseIterable, Hashable, Sendable, Codable { case
 public enum SecretSource: Hashable, Sendable, Codable {
     case file(String)
     case environment(String)
+
+    private enum CodingKeys: String, CodingKey { case file, environment }
+
+    /// `{"file": "PATH"}` or `{"environment": "NAME"}`
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .file(let path): try container.encode(path, forKey: .file)
+        case .environment(let name): try container.encode(name, forKey: .environment)
+        }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let path = try container.decodeIfPresent(String.self, forKey: .file) {
+            self = .file(path)
+        } else {
+            self = .environment(try container.decode(String.self, forKey: .environment))
+        }
+    }
 }
 
 /// What is known of PostgreSQL on a host; all of it discovered when absent.

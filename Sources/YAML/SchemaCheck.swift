@@ -28,7 +28,9 @@ extension Schema {
             report.warning("'\(spec.name)' has no effect: \(reason)", at: entry.keyPosition)
         }
         // A key left empty is a key not given, as everywhere in the world of YAML, unless something must be there.
-        if entry.value.isNull, !spec.isRequired { return }
+        // The same goes for an empty text in the files of others, where it says "the default".
+        let isEmpty = entry.value.isNull || unknown == .warning && entry.value.asText == ""
+        if isEmpty, !spec.isRequired { return }
         spec.type.check(entry.value, named: spec.name, &report)
     }
 

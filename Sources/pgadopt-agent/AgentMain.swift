@@ -1,68 +1,84 @@
 import Agent
 import Configuration
+import Dispatch
 import Glibc
 import Kernel
 import Logging
+import YAML
 
-/// `pgadopt-agent FILE.yml`
+/// `pgadopt-agent [FILE.yml | DIRECTORY]`
 @main
 enum AgentMain {
-    static let usage = """
-        usage: pgadopt-agent FILE.yml                    run the agent of one member
-               pgadopt-agent --validate-config FILE.yml  check the file, change nothing
-               pgadopt-agent --version
-
-        FILE.yml has the format of Patroni's configuration file.
-        """
-
-    static func main() async {
+    static func main() {
         signal(SIGPIPE, SIG_IGN)
-        var words = Array(CommandLine.arguments.dropFirst())
-        let validates = words.first == "--validate-config"
-        if validates { words.removeFirst() }
-        guard words.count == 1, let path = words.first, !path.hasPrefix("--") || words == ["--version"] else {
-            return fail(usage)
+        let command: AgentCommand
+        do throws(AgentCommand.UsageError) {
+            command = try AgentCommand(Array(CommandLine.arguments.dropFirst()))
+        } catch {
+            complain("\(error)\n\n\(AgentCommand.usage)")
+            exit(2)
         }
-        guard path != "--version" else { return print("pgadopt-agent \(AgentVersion.own)") }
-        let again: @Sendable () throws -> AgentConfigurationReading = { try Self.reading(path) }
-        guard let configuration = read(path) else { return fail("\(path): not a usable configuration") }
-        guard !validates else { return print("\(path): ok") }
-        await run(configuration, again)
+        // Before anything starts a thread: a thread that does not block signals would swallow those of process 1.
+        if getpid() == 1, case .run(let path) = command,
+            let configuration = ConfigurationFiles.read(path)?.configuration {
+            exit(ContainerInit(hostStops: configuration.hostStopsPath).run())
+        }
+        Task { exit(await perform(command)) }
+        dispatchMain()
     }
 
-    private static func read(_ path: String) -> AgentConfiguration? {
+    private static func perform(_ command: AgentCommand) async -> Int32 {
+        switch command {
+        case .help:
+            print(AgentCommand.usage)
+            return 0
+        case .version:
+            print("pgadopt-agent \(AgentVersion.own)")
+            return 0
+        case .validate(let path, let ignoresPorts, let prints):
+            return ConfigurationValidation(ignoresListenPorts: ignoresPorts, prints: prints).run(path)
+        case .generate(let dsn, let output):
+            return await ConfigurationGenerator(output: output).fromServer(dsn)
+        case .generateSample(let output): return ConfigurationGenerator(output: output).sample()
+        case .run(let path): return await run(path)
+        }
+    }
+
+    private static func run(_ path: String?) async -> Int32 {
+        let files = ConfigurationFiles(path)
+        let reading: AgentConfigurationReading
         do {
-            let reading = try reading(path)
-            for problem in reading.problems { complain(problem.description) }
-            return reading.configuration
+            reading = try files.read()
         } catch {
             complain("\(error)")
-            return nil
+            return 1
         }
-    }
-
-    private static func reading(_ path: String) throws -> AgentConfigurationReading {
-        AgentConfiguration.read(try readSmallFile(path), path: path)
-    }
-
-    private static func run(_ configuration: AgentConfiguration, _ again: @escaping @Sendable () throws -> AgentConfigurationReading) async {
+        for problem in reading.problems { complain(problem.description) }
+        guard let configuration = reading.configuration else {
+            complain("not a usable configuration")
+            return 1
+        }
+        // Secrets and addresses are the agent's: no program that it starts finds them in its environment.
+        for name in reading.consumedVariables { unsetenv(name) }
         let settings = configuration.log
         let sink = LogSink(settings.file)
         LoggingSystem.bootstrap { LineLogHandler(label: $0, settings: settings, sink: sink) }
         do {
-            try await AgentProgram.run(configuration, log: Logger(label: "agent"), readAgain: again)
+            try await AgentProgram.run(configuration, log: Logger(label: "agent")) { try files.read() }
+            return 0
         } catch {
-            fail("\(configuration.name) of \(configuration.scope) cannot start: \(error)")
+            complain("\(configuration.name) of \(configuration.scope) cannot start: \(error)")
+            return 1
         }
     }
+}
 
-    private static func complain(_ text: String) {
-        let bytes = Array("pgadopt-agent: \(text)\n".utf8)
-        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    }
+extension AgentConfiguration {
+    /// The file by which a stopping host is told from a restarting agent.
+    fileprivate var hostStopsPath: String { (pgadopt.runtimeDirectory ?? "/run/pgadopt/\(scope)") + "/host-stops" }
+}
 
-    private static func fail(_ text: String) {
-        complain(text)
-        exit(1)
-    }
+func complain(_ text: String) {
+    let bytes = Array("pgadopt-agent: \(text)\n".utf8)
+    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -22,12 +22,15 @@ struct ApplyCommand: AsyncParsableCommand {
     var plan: String
     @Flag(help: "Do not ask.")
     var yes = false
+    @Flag(name: .customLong("continue"), help: "Go on after the pause of the playbook at which the last run stopped.")
+    var goesOn = false
 
     func run() async throws {
         let saved = try Plan(decoding: try Files.read(plan), file: plan)
         guard !saved.steps.isEmpty else { return print("Nothing to do: \(saved.cluster) is as the plan wants it.") }
         guard yes || Terminal.confirm("""
-            \(saved.steps.count) steps for the cluster \(saved.cluster); restarts of the primary: none. Go on?
+            \(saved.steps.count) steps for the cluster \(saved.cluster); restarts of the primary: \
+            \(saved.isRestart ? "one, in the approved window" : "none"). Go on?
             """)
         else { throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)") }
 
@@ -53,6 +56,9 @@ struct ApplyCommand: AsyncParsableCommand {
                 interrupted; what was begun is in the journal beside \(plan). \
                 Run the same command again to continue: pgadopt apply \(plan)
                 """)
+        case .failure(let error as ExecutionError) where error.code == .paused:
+            print("\(error.message)\nGo on with: pgadopt apply \(plan) --continue")
+            throw ExitCode(2)
         case .failure(let error):
             throw interrupt.happened ? ValidationError("interrupted: \(error)") : error
         }
@@ -61,7 +67,7 @@ struct ApplyCommand: AsyncParsableCommand {
     private func environment(_ shells: [String: SSHHost], _ client: EtcdClient) -> ExecutionEnvironment {
         let clock = ContinuousClock()
         let began = clock.now
-        return ExecutionEnvironment(
+        var environment = ExecutionEnvironment(
             shells: shells, store: EtcdAdoptionStore(client: client),
             journal: LocalJournalFile.beside(planFile: plan),
             operatorName: "\(Self.userName())@\(Self.hostName())", processID: getpid(),
@@ -69,6 +75,9 @@ struct ApplyCommand: AsyncParsableCommand {
             timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
             randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
             readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
+        environment.continuesAfterPause = goesOn
+        environment.confirmPause = { pause in Terminal.confirm("\(pause.message) Go on?") }
+        return environment
     }
 
     private static func userName() -> String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "?" }

@@ -75,7 +75,9 @@ struct ControlHost {
             facts.readMilliseconds = Double(took.components.attoseconds) / 1e15 + Double(took.components.seconds) * 1e3
             facts.revision = range.header.revision
             facts.keys = Dictionary(
-                range.keyValues.map { (String($0.keyText.dropFirst(base.count)), String(decoding: $0.value, as: UTF8.self)) },
+                range.keyValues.map { entry in
+                    (String(entry.keyText.dropFirst(base.count)), String(decoding: entry.value, as: UTF8.self))
+                },
                 uniquingKeysWith: { first, _ in first })
         }
         return facts
@@ -97,7 +99,8 @@ enum Secret {
             return String(text.prefix { !$0.isNewline })
         case .environment(let name):
             guard let value = Files.environment(name) else {
-                throw FileError(path: "$\(name)", problem: "this environment variable is not set; the inventory names it")
+                throw FileError(
+                    path: "$\(name)", problem: "this environment variable is not set; the inventory names it")
             }
             return value
         }

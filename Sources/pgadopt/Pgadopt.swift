@@ -15,7 +15,17 @@ struct Pgadopt: AsyncParsableCommand {
               pgadopt apply plan.json
               pgadopt status inventory.yaml
 
-            Exit codes: 0 done or nothing to do, 1 error, 2 (plan) there are changes to apply.
+            Before the change board:
+              pgadopt plan inventory.yaml --html plan.html
+            A whole fleet, one inventory or a directory of them:
+              pgadopt check inventories/ --all
+            What a check means:
+              pgadopt check --explain wal.level
+
+            Exit codes: 0 done, nothing to do, all in order; 1 error or a failed check; 2 there are changes to apply
+            (plan), warnings (check), a pause was reached (apply).
+
+            Completions: pgadopt --generate-completion-script bash > /etc/bash_completion.d/pgadopt (also zsh, fish).
             """,
         version: toolVersion,
         subcommands: [
@@ -34,18 +44,38 @@ struct Pgadopt: AsyncParsableCommand {
             }
         } catch let code as ExitCode {
             Glibc.exit(code.rawValue)
+        } catch let error as ValidationError {
+            fail(error.message)
         } catch {
-            let text = fullMessage(for: error)
             // Help and version are no errors; everything else is exit code 1, so that scripts need to know one.
             if exitCode(for: error) == .success {
-                print(text)
+                print(fullMessage(for: error))
                 Glibc.exit(0)
             }
-            Terminal.complain(text.hasPrefix("Error: ") ? String(text.dropFirst("Error: ".count)) : text)
-            Glibc.exit(1)
+            fail(Self.words(for: error))
         }
+    }
+
+    private static func fail(_ message: String) -> Never {
+        Terminal.complain(message)
+        Glibc.exit(1)
+    }
+
+    /// What is wrong, without the usage lines around it; of a command line that cannot be read also where to look.
+    private static func words(for error: any Error) -> String {
+        let text = message(for: error)
+        let full = fullMessage(for: error)
+        guard let usage = full.split(separator: "\n").first(where: { $0.hasPrefix("Usage: ") }) else { return text }
+        let command = usage.dropFirst("Usage: ".count).split(separator: " ")
+            .prefix { !$0.hasPrefix("<") && !$0.hasPrefix("[") && !$0.hasPrefix("-") }
+        return "\(text.trimmingEnd). See: \(command.joined(separator: " ")) --help"
     }
 }
 
 /// The version the tool and the agent report.
 let toolVersion = "0.1.0"
+
+extension String {
+    /// Without the mark a sentence ends with.
+    fileprivate var trimmingEnd: Substring { [".", "?"].contains(last) ? dropLast() : self[...] }
+}

@@ -45,7 +45,8 @@ enum Bundle {
     }
 
     private static func executableDirectory() -> String {
-        Files.linkTarget("/proc/self/exe").map { $0.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } } ?? "."
+        guard let program = Files.linkTarget("/proc/self/exe") else { return "." }
+        return program.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
     }
 
     private static func architecture() -> String {

@@ -6,14 +6,17 @@ import Store
 /// `pgadopt status`
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show whether the cluster is well: leader, members, lag, what waits for a restart.",
+        commandName: "status",
+        abstract: "Show whether the cluster is well: leader, members, lag, pause, what waits for a restart.",
         discussion: """
             Exit code 0 when there is a leader and every member of the inventory runs; 1 otherwise.
-            Example: pgadopt status inventory.yaml
+            Examples:
+              pgadopt status inventory.yaml
+              pgadopt status inventory.yaml --json
             """)
 
     @OptionGroup var inventory: InventoryArgument
-    @Flag(help: "JSON in the form of Patroni's GET /cluster.")
+    @Flag(help: "JSON in the form of Patroni's GET /cluster, with 'problems' and 'deferred' besides.")
     var json = false
 
     func run() async throws {
@@ -22,15 +25,17 @@ struct StatusCommand: AsyncParsableCommand {
         let (view, _) = try await readCluster(
             client, namespace: control.spec.store.namespace, scope: control.spec.name)
         await client.close()
+        let missing = control.spec.members.map(\.name).filter { view.member($0)?.state != .running }
+        let problems = (view.leader == nil ? ["no leader"] : [])
+            + (missing.isEmpty ? [] : ["not running: \(missing.joined(separator: ", "))"])
         if json {
-            print(view.clusterJSON(scope: control.spec.name).prettyText)
+            print(StatusJSON().text(cluster: control.spec.name, view, problems: problems))
         } else {
             Terminal.put(StatusText(style: Terminal.style).text(cluster: control.spec.name, view))
         }
-        let missing = control.spec.members.map(\.name).filter { view.member($0)?.state != .running }
-        guard view.leader != nil, missing.isEmpty else {
-            let what = view.leader == nil ? "no leader" : "not running: \(missing.joined(separator: ", "))"
-            throw ValidationError("the cluster \(control.spec.name) needs attention: \(what)")
+        guard problems.isEmpty else {
+            throw ValidationError(
+                "the cluster \(control.spec.name) needs attention: \(problems.joined(separator: "; "))")
         }
     }
 }

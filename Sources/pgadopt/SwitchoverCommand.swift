@@ -34,7 +34,8 @@ struct SwitchoverCommand: AsyncParsableCommand {
         }
         let members = view.members.map(\.name).filter { $0 != leader }
         if let to, !members.contains(to) {
-            throw ValidationError("'\(to)' cannot take over from \(leader); members: \(members.joined(separator: ", "))")
+            throw ValidationError(
+                "'\(to)' cannot take over from \(leader); members: \(members.joined(separator: ", "))")
         }
         let target = to ?? "the most advanced replica"
         guard yes || Terminal.confirm("Switch the leader of \(control.spec.name) from \(leader) to \(target)?") else {

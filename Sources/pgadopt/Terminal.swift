@@ -4,7 +4,9 @@ import Report
 /// What the tool knows of the terminal it talks to.
 enum Terminal {
     /// Colour and moving progress only where a person looks, and where NO_COLOR does not forbid it.
-    static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
+    static var isInteractive: Bool {
+        isatty(STDOUT_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb"
+    }
     static var usesColour: Bool { isInteractive && getenv("NO_COLOR") == nil }
 
     /// Columns of the terminal; 100 where there is none.
@@ -21,6 +23,9 @@ enum Terminal {
 
     /// Text without a line end, at once (progress lines).
     static func put(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    /// Progress: on standard error, beside the result.
+    static func note(_ text: String) { write(text, to: STDERR_FILENO) }
 
     /// Asks on the terminal; false when nobody can answer.
     static func confirm(_ question: String) -> Bool {

@@ -27,7 +27,8 @@ import Testing
         #expect(none?.headers["WWW-Authenticate"] == "Basic realm=\"Patroni\"")
         #expect(refusal(security, authorization: "Basic YWRtaW46czM6Y3JldA==") == nil)
         #expect(refusal(security, authorization: "basic YWRtaW46czM6Y3JldA==") == nil)
-        for wrong in ["Basic", "Basic ", "Bearer YWRtaW46czM6Y3JldA==", "Basic YWRtaW46czM6Y3JldA", "Basic YWRtaW46eA=="] {
+        let right = "YWRtaW46czM6Y3JldA=="
+        for wrong in ["Basic", "Basic ", "Bearer \(right)", "Basic \(right.dropLast(2))", "Basic YWRtaW46eA=="] {
             #expect(refusal(security, authorization: wrong)?.body == "not authenticated")
         }
     }
@@ -53,7 +54,8 @@ import Testing
     }
 
     @Test func changesNeedACertificateWhereClientsAreVerified() {
-        for (verification, expected) in [(APISecurity.ClientVerification.none, Int?.none), (.optional, 403), (.required, 403)] {
+        let cases: [(APISecurity.ClientVerification, Int?)] = [(.none, nil), (.optional, 403), (.required, 403)]
+        for (verification, expected) in cases {
             let tls = APISecurity.TLS(certificateFile: "c", clientVerification: verification)
             #expect(refusal(APISecurity(tls: tls))?.status == expected)
             #expect(refusal(APISecurity(tls: tls), certificate: true) == nil)
@@ -72,7 +74,8 @@ import Testing
     @Test(arguments: [
         ("1.2.3.4", true), ("::1", true), ("fe80::1%eth0", true), ("1:2:3:4:5:6:7:8", true), ("::ffff:1.2.3.4", true),
         ("1.2.3", false), ("1.2.3.256", false), ("1::2::3", false), ("12345::", false), ("1:2:3:4:5:6:7:8:9", false),
-        ("", false), ("host", false), ("1.2.3.4/33", false), ("1.2.3.4/255.0.255.0", false), ("10.0.0.0/255.0.0.0", true),
+        ("", false), ("host", false), ("1.2.3.4/33", false), ("1.2.3.4/255.0.255.0", false),
+        ("10.0.0.0/255.0.0.0", true),
     ])
     func readsRanges(text: String, isRange: Bool) { #expect((AddressRange(text) != nil) == isRange) }
 

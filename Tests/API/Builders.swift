@@ -37,13 +37,15 @@ func replica(replayed: UInt64 = 5000) -> APISnapshot {
 
 /// The status of an answer; 0 for a command.
 func status(_ snapshot: APISnapshot, _ target: String, method: String = "GET", at now: BootInstant = moment) -> Int {
-    guard case .answer(let response) = snapshot.route(APIRequest(method: method, target: target), at: now) else { return 0 }
+    let request = APIRequest(method: method, target: target)
+    guard case .answer(let response) = snapshot.route(request, at: now) else { return 0 }
     return response.status
 }
 
 /// The body of an answer that is JSON.
 func body(_ snapshot: APISnapshot, _ target: String, at now: BootInstant = moment) -> JSON? {
-    guard case .answer(let response) = snapshot.route(APIRequest(method: "GET", target: target), at: now) else { return nil }
+    let request = APIRequest(method: "GET", target: target)
+    guard case .answer(let response) = snapshot.route(request, at: now) else { return nil }
     return try? JSON(parsing: response.body)
 }
 

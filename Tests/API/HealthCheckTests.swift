@@ -39,7 +39,9 @@ import Timekeeping
 
     @Test func thePrimaryServesTheReadOnlyKinds() {
         let snapshot = synchronous(true, name: "h1")
-        for target in ["/read-only-sync", "/read-only-quorum", "/read-only"] { #expect(status(snapshot, target) == 200) }
+        for target in ["/read-only-sync", "/read-only-quorum", "/read-only"] {
+            #expect(status(snapshot, target) == 200)
+        }
         for target in ["/sync", "/async", "/quorum"] { #expect(status(snapshot, target) == 503) }
     }
 
@@ -153,9 +155,11 @@ import Timekeeping
     }
 
     @Test func answersAreLaidOutAsPythonDoes() {
-        guard case .answer(let answer) = primary().route(APIRequest(method: "GET", target: "/patroni"), at: moment) else {
+        let request = APIRequest(method: "GET", target: "/patroni")
+        guard case .answer(let answer) = primary().route(request, at: moment) else {
             return #expect(Bool(false), "a read became a command")
         }
-        #expect(answer.body.hasPrefix(#"{"state": "running", "role": "primary", "server_version": 150018, "xlog": {"location": 5000}"#))
+        let start = #"{"state": "running", "role": "primary", "server_version": 150018, "xlog": {"location": 5000}"#
+        #expect(answer.body.hasPrefix(start))
     }
 }

@@ -35,7 +35,8 @@ import Testing
             let words = ["/primary", "POST", "/replica", "POST", "/liveness", "/nonsense"]
             let text = words.map { word in
                 word == "POST"
-                    ? "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" : "GET \(word) HTTP/1.1\r\nHost: x\r\n\r\n"
+                    ? "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+                    : "GET \(word) HTTP/1.1\r\nHost: x\r\n\r\n"
             }.joined()
             let raw = try await RawClient.connect(port: port)
             try await raw.send(String(repeating: text, count: 30))
@@ -67,7 +68,8 @@ import Testing
             let options = try await exchange(port, "OPTIONS /replica HTTP/1.0\r\n\r\n")
             #expect(options.hasPrefix("HTTP/1.0 503 Service Unavailable\r\n"))
             let patient = try await RawClient.connect(port: port)
-            try await patient.send("PATCH /config HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            try await patient.send(
+                "PATCH /config HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
             #expect(await patient.hear("\r\n\r\n").hasPrefix("HTTP/1.1 100 Continue"))
             try await patient.send("{\"ttl\":9}")
             #expect(await patient.hear("patchConfig").contains("HTTP/1.1 202"))

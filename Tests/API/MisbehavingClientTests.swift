@@ -18,17 +18,20 @@ import Timekeeping
     }
 
     @Test(arguments: [
-        ("nonsense\r\n\r\n", "400"), ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}", "400"), ("GET / HTTP/9.9\r\n\r\n", "400"),
+        ("nonsense\r\n\r\n", "400"), ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}", "400"),
+        ("GET / HTTP/9.9\r\n\r\n", "400"),
         ("GET /primary HTTP/1.1\r\nContent-Length: x\r\n\r\n", "400"),
         ("POST /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nX: " + String(repeating: "y", count: 20_000) + "\r\n\r\n", "431"),
         ("GET / HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 200) + "\r\n", "431"),
         ("PATCH /config HTTP/1.1\r\nContent-Length: 100000\r\n\r\n{", "413"),
-        ("PATCH /config HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n" + String(repeating: "x", count: 0x11000), "413"),
+        ("PATCH /config HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n"
+            + String(repeating: "x", count: 0x11000), "413"),
         ("PATCH /config HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "411"),
         ("PATCH /config HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\n{", "400"),
         ("POST /failover HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\n\u{7F}{}", "400"),
-        ("BREW /pot HTTP/1.1\r\nConnection: close\r\n\r\n", "4"), ("TRACE / HTTP/1.1\r\nConnection: close\r\n\r\n", "501"),
+        ("BREW /pot HTTP/1.1\r\nConnection: close\r\n\r\n", "4"),
+        ("TRACE / HTTP/1.1\r\nConnection: close\r\n\r\n", "501"),
     ])
     func getOneAnswer(request: String, code: String) async throws {
         try await serving(limits { $0.requestTime = .milliseconds(500) }) { _, port in
@@ -112,15 +115,20 @@ import Timekeeping
     @Test func fuzzedRequestsAreRoutedOrRefused() throws {
         var random = Numbers(seed: 4711)
         let pieces = [
-            "{", "}", "[", "]", ":", ",", "\"leader\"", "\"candidate\"", "\"h1\"", "\"h2\"", "null", "true", "1e999", "-1",
-            "\"scheduled_at\"", "\"2030-01-01T00:00:00+00:00\"", "\"schedule\"", "\"role\"", "\"timeout\"", "99999999999999999999",
-            "\"restart_pending\"", "\"postgres_version\"", "\"15.4\"", "\"\\ud800\"", "\"name\"", "\"api_url\"", "\"slots\"",
+            "{", "}", "[", "]", ":", ",", "\"leader\"", "\"candidate\"", "\"h1\"", "\"h2\"", "null", "true",
+            "1e999", "-1",
+            "\"scheduled_at\"", "\"2030-01-01T00:00:00+00:00\"", "\"schedule\"", "\"role\"", "\"timeout\"",
+            "99999999999999999999",
+            "\"restart_pending\"", "\"postgres_version\"", "\"15.4\"", "\"\\ud800\"", "\"name\"", "\"api_url\"",
+            "\"slots\"",
             "\u{0}", "\u{FEFF}", " ", "\"force\"", "\"ttl\"", "{\"a\":", "[[[[[[[[",
         ]
         let targets = [
             "/switchover", "/failover", "/restart", "/reinitialize", "/config", "/failsafe", "/reload", "/", "//", "*",
-            "/replica?lag=", "/replica?lag=1&tag_%zz=%", "/readiness?mode=", "?", "/%", "http://", "http://x", "/sync?%00",
-            "/replica?lag=99999999999999999999GB", "/replica?lag=-9223372036854775808", "/metrics?x", "/liveness/../config",
+            "/replica?lag=", "/replica?lag=1&tag_%zz=%", "/readiness?mode=", "?", "/%", "http://", "http://x",
+            "/sync?%00",
+            "/replica?lag=99999999999999999999GB", "/replica?lag=-9223372036854775808", "/metrics?x",
+            "/liveness/../config",
         ]
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "", "get"]
         var commands = 0

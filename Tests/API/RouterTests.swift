@@ -10,7 +10,8 @@ import Timekeeping
         ("/", 200, 503), ("/primary", 200, 503), ("/master", 200, 503), ("/read-write", 200, 503),
         ("/leader", 200, 503), ("/replica", 503, 200), ("/replica/", 503, 200), ("/xreplica", 503, 200),
         ("/read-only", 200, 200), ("/async", 503, 200), ("/asynchronous", 503, 200), ("/sync", 503, 503),
-        ("/async/", 503, 503), ("//", 503, 503), ("http://h1:8008/replica?lag=1", 503, 200), ("/read-only-sync", 200, 503),
+        ("/async/", 503, 503), ("//", 503, 503), ("http://h1:8008/replica?lag=1", 503, 200),
+        ("/read-only-sync", 200, 503),
         ("/health", 200, 200), ("/liveness", 200, 200), ("/readiness", 200, 200), ("/patroni", 200, 200),
         ("/cluster", 200, 200), ("/config", 200, 200), ("/history", 200, 200), ("/standby-leader", 503, 503),
         ("/nonsense", 503, 503), ("/replica?tag_x=y", 503, 503), ("/primary?tag_x=y", 200, 503),
@@ -79,7 +80,8 @@ import Timekeeping
 
     @Test(arguments: [
         (#"{"leader":["h1"],"candidate":"h2"}"#, 400),
-        (#"{"leader":"h1","candidate":"h1"}"#, 400), (#"{"candidate":"h2"}"#, 400), ("", 411), ("[1]", 400), ("{}", 400),
+        (#"{"leader":"h1","candidate":"h1"}"#, 400), (#"{"candidate":"h2"}"#, 400), ("", 411), ("[1]", 400),
+        ("{}", 400),
         (#"{"leader":"h2"}"#, 412), (#"{"leader":"h1","candidate":"h9"}"#, 412), ("{\"leader\":7}", 400),
     ])
     func refusesImpossibleSwitchovers(body: String, expected: Int) {

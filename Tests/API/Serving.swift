@@ -15,7 +15,8 @@ func serving(
     _ limits: APIServer.Limits = .init(), options: APIServer.Options = .init(),
     _ body: (_ server: APIServer, _ port: Int) async throws -> Void
 ) async throws {
-    let server = APIServer(controller: Echo(), limits: limits, now: { moment }, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let server = APIServer(controller: Echo(), limits: limits, now: { moment }, log: log)
     try server.apply(options)
     server.publish(primary())
     let channel = try await server.start(host: "127.0.0.1", port: 0, on: MultiThreadedEventLoopGroup.singleton)

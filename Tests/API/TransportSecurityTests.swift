@@ -145,7 +145,8 @@ import Testing
             let group = MultiThreadedEventLoopGroup.singleton
             let stranger = APIClient(group: group)
             #expect(try await stranger.request("GET", url + "/primary", deadline: .seconds(5)).status == 200)
-            #expect(try await stranger.request("POST", url + "/reload", body: "{}", deadline: .seconds(5)).status == 401)
+            let change = try await stranger.request("POST", url + "/reload", body: "{}", deadline: .seconds(5))
+            #expect(change.status == 401)
             let refused = try await exchange(port, "DELETE /restart HTTP/1.0\r\n\r\n")
             #expect(refused.contains("\r\nWWW-Authenticate: Basic realm=\"Patroni\"\r\n"))
             let member = try APIClient(group: group, options: .init(credentials: credentials))

@@ -125,5 +125,26 @@ public enum LegacyCluster {
                 path: "/var/lib/postgresql/15/main", content: .absent, freeSpace: ByteCount(200 << 30)))
     }
 
+    /// The server as it must be restarted before anything can stream from it.
+    public static let minimal: ClusterFacts = {
+        var facts = Self.facts
+        for (name, value) in [("wal_level", "minimal"), ("max_wal_senders", "0")] {
+            let index = facts.hosts[0].servers[0].sql?.settings.firstIndex { $0.name == name }
+            if let index { facts.hosts[0].servers[0].sql?.settings[index].value = value }
+        }
+        return facts
+    }()
+
+    /// A plan that restarts it in a window.
+    public static func restartPlan() throws -> Plan {
+        var planner = planner
+        planner.restartWindow = try RestartWindow("2026-11-28T02:00Z/1h")
+        let failure = Finding(
+            name: "wal.level", host: "h1", verdict: .fail, summary: "wal_level = minimal",
+            why: "With wal_level=minimal nothing can stream.", remedy: "Set it to replica in an approved window.",
+            effect: .restart)
+        return try planner.plan(spec, minimal, [failure])
+    }
+
     public static var plan: Plan { get throws { try planner.plan(spec, facts, findings) } }
 }

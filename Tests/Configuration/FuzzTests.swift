@@ -66,4 +66,41 @@ import Testing
             #expect(settings.ttl >= .seconds(3) && settings.retryTimeout > .zero)
         }
     }
+
+    @Test func anyEnvironment() {
+        var random = Generator(state: 9)
+        let names = [
+            "PATRONI_NAME", "PATRONI_RESTAPI_LISTEN", "PATRONI_RESTAPI_ALLOWLIST", "PATRONI_LOG_LOGGERS",
+            "PATRONI_LOG_FORMAT", "PATRONI_ETCD3_HOSTS", "PATRONI_ETCD3_PORT", "PATRONI_SUPERUSER_PASSWORD",
+            "PATRONI_POSTGRESQL_BIN_POSTGRES", "PATRONI_CONSUL_HOST", "PATRONI_", "PATRONI_X_OPTIONS", "PGADOPT_GUARD",
+        ]
+        let alphabet = Array("ab0:-[]{},'\"%()s\n #&*é".unicodeScalars)
+        let file = ConfigurationSource(name: "f", bytes: Array(SectionTests.base.utf8))
+        for _ in 0..<3000 {
+            var environment: [String: String] = [:]
+            for _ in 0..<Int.random(in: 1...5, using: &random) {
+                var text = String.UnicodeScalarView()
+                for _ in 0..<Int.random(in: 0...20, using: &random) {
+                    text.append(alphabet.randomElement(using: &random) ?? "a")
+                }
+                environment[names.randomElement(using: &random) ?? ""] = String(text)
+            }
+            let reading = AgentConfiguration.read([file], environment: environment)
+            #expect((reading.configuration == nil) == reading.problems.contains { $0.severity == .error })
+            #expect(reading.problems.allSatisfy { $0.file == "f" || environment[$0.file] != nil })
+            #expect(reading.problems.allSatisfy { !$0.description.contains("\n") })
+        }
+    }
+
+    /// The one parser of operators' commands.
+    @Test func anyCommand() {
+        var random = Generator(state: 10)
+        let alphabet = Array("ab '\"\\\t$".unicodeScalars)
+        for _ in 0..<5000 {
+            var text = String.UnicodeScalarView()
+            for _ in 0..<Int.random(in: 0...14, using: &random) { text.append(alphabet.randomElement(using: &random) ?? "a") }
+            guard let words = CommandWords(String(text)) else { continue }
+            #expect(CommandWords(words.quoted) == words, "\(String(text))")
+        }
+    }
 }

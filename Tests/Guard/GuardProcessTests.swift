@@ -148,7 +148,7 @@ func withGuard(_ body: (Guardian) async throws -> Void) async throws {
 }
 
 /// The guard that was built with these tests: it lies in the directory of the test program.
-private func builtGuard() -> String {
+func builtGuard() -> String {
     let me = linkTarget("/proc/self/exe") ?? ""
     let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
     let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""

@@ -62,7 +62,11 @@ import Timekeeping
             guard decision.actions.contains(.acquireLock), let sync = observation.sync, !observation.settings.isPaused,
                 !decision.rule.name.hasPrefix("bootstrap.")
             else { return true }
-            if observation.request?.candidate == "h1", observation.request?.leader == nil { return true }
+            if let request = observation.request, request.candidate == "h1", request.leader == nil,
+                request.modRevision > decision.memory.leaderlessRevision ?? .max
+            {
+                return true
+            }
             let isListed = sync.standbys.contains("h1")
             if sync.leader?.lowercased() == "h1" { return true }
             if observation.settings.synchronousMode == .on { return isListed }
@@ -228,7 +232,7 @@ import Timekeeping
                 }
                 let promised = observation.failsafe.leadUntil.map { $0 > observation.now } ?? false
                 guard observation.holdsLock || (memory.leads && (isSilent || promised)) else { return false }
-                if deadline == observation.failsafe.leadUntil { continue }
+                if deadline == observation.failsafe.leadUntil || deadline == decision.memory.leadsUntil { continue }
                 guard case .held(_, deadline) = observation.lease else { return false }
             }
             let writable = if case .running(let running) = observation.server.process { !running.isInRecovery } else { false }

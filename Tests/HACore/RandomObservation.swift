@@ -245,6 +245,9 @@ extension Memory {
         for kind in OperationKind.allCases where r.chance(15) {
             memory.failures[kind] = .init(count: r.pick([1, 2, 9, 1000]), at: now - .seconds(r.pick([0, 1, 70])), message: "exit 1")
         }
+        if memory.leaderlessSince != nil { memory.leaderlessRevision = r.pick([3, 5]) }
+        memory.leadLease = memory.leads ? r.pick([nil, 1, 2]) : nil
+        memory.leadsUntil = memory.leadLease.map { _ in now + .seconds(r.pick([-3, 2, 9])) }
         memory.begunRequest = r.chance(15) ? 4 : nil
         memory.handedOver = r.chance(10)
         memory.crashes = (0..<r.pick([0, 0, 3])).map { now - .seconds(Double($0) * 30) }

@@ -86,7 +86,7 @@ extension ScenarioWorld {
         var member = Member(
             name: name, connURL: a.flag("no-address") ? nil : "postgres://10.0.0.\(name.dropFirst()):5432/postgres",
             apiURL: "http://10.0.0.\(name.dropFirst()):8008/patroni")
-        member.role = a.values["role"].flatMap(MemberRole.init(rawValue:)) ?? .replica
+        member.role = a.values["role"].flatMap { $0 == "standby leader" ? .standbyLeader : MemberRole(rawValue: $0) } ?? .replica
         member.state = a.values["state"].flatMap(MemberState.init(rawValue:)) ?? .running
         member.timeline = try a.timeline("tl") ?? Timeline(1)
         member.xlogLocation = try a.lsn("lsn")

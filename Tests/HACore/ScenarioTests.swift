@@ -3,7 +3,7 @@ import Testing
 
 /// The scripts in Scenarios/: what happens, and what the core decides. To write the decisions anew:
 /// `UPDATE_GOLDEN=1 swift test --filter HACoreTests`, then read the diff.
-@Suite struct ScenarioTests {
+@Suite(.serialized) struct ScenarioTests {
     static let folder = "Tests/HACore/Scenarios"
 
     @Test func `Every script's decisions are those that were reviewed`() throws {

@@ -13,7 +13,8 @@ extension LabSuite {
             let state = try await hosts.serverState("h1")
 
             let checked = try await hosts.pgadopt("check", hosts.inventory)
-            #expect(checked.status == 0, "\(checked.output)")
+            // 2: warnings, which a legacy server has.
+            #expect([0, 2].contains(checked.status), "\(checked.output)")
             let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
             #expect(planned.status == 2, "\(planned.output)")
 

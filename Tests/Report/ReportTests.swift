@@ -21,7 +21,7 @@ import Testing
             why: "no replica can stream", remedy: "set wal_level = replica", effect: .restart)
         var waived = failure
         waived.name = "glibc.version"
-        waived.isWaived = true
+        waived.waiver = Waiver(rule: "glibc.version")
         let plan = try LegacyCluster.planner.plan(LegacyCluster.spec, LegacyCluster.facts, [failure, waived])
         let text = PlanText().text(plan)
         #expect(text.contains("apply will refuse this plan: wal.level."))

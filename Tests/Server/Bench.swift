@@ -34,10 +34,12 @@ struct Bench: Sendable {
         Upstream(name: name, host: host, port: ports[name]!)
     }
 
-    func server(_ name: String) -> LocalServer {
+    func server(_ name: String) -> LocalServer { LocalServer(settings(name), log: quiet) }
+
+    var quiet: Logger {
         var log = Logger(label: "test")
         log.logLevel = .critical
-        return LocalServer(settings(name), log: log)
+        return log
     }
 
     func settings(_ name: String) -> ServerSettings {

@@ -83,7 +83,7 @@ struct ClusterSurveyTests {
         #expect(facts.system.clockUncertaintySeconds == 0.75)
     }
 
-    @Test func `replicas are asked for the primary's directory, tablespaces and port`() {
+    @Test func `replicas are asked for the primary's directory and tablespaces, and for the ways to all others`() {
         let sql = SQLFacts(
             version: .init(150_000), isInRecovery: false,
             tablespaces: [TablespaceFacts(name: "t", location: "/mnt/t s", size: .init(1))])
@@ -96,7 +96,9 @@ struct ClusterSurveyTests {
         #expect(request.osUser == "pg")
         #expect(request.reach == [
             .init(host: "10.0.0.9", port: 2379), .init(host: "fe80::1", port: 2379), .init(host: "10.0.0.1", port: 5433),
+            .init(host: "10.0.0.1", port: 8008), .init(host: "10.0.0.3", port: 5433), .init(host: "10.0.0.3", port: 8008),
         ])
+        #expect(request.peers == ["10.0.0.1", "10.0.0.3"])
     }
 
     private final class Times: @unchecked Sendable {

@@ -18,6 +18,8 @@ public struct ExecutionError: Error, Equatable, Sendable, CustomStringConvertibl
         /// The journal or another file of the control host cannot be used.
         case localFile
         case store
+        /// A pause of the playbook: nothing is wrong, a person is asked for.
+        case paused
     }
 
     public var code: Code

@@ -138,6 +138,7 @@ public struct Executor: Sendable {
             throw CancellationError()
         } catch {
             let failure = wrapped(error, step)
+            if failure.code == .paused { throw failure }
             report(.stepFailed(step, message: failure.description))
             try? await journal.write(.failed, step.id, what: "error", value: failure.message)
             throw failure
@@ -147,7 +148,7 @@ public struct Executor: Sendable {
     /// Steps whose effect later steps build on: done once in this plan, they are not done again.
     private func isOnceOnly(_ step: PlannedStep) -> Bool {
         switch step.kind {
-        case .secrets, .settings, .configFiles, .streaming: true
+        case .secrets, .settings, .configFiles, .streaming, .run, .pause: true
         default: false
         }
     }

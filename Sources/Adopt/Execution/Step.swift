@@ -29,6 +29,9 @@ extension StepKind {
         case .streaming(let change): StreamingStep(check: change)
         case .verify(let change): VerifyStep(check: change)
         case .unlock(let change): UnlockStep(change: change)
+        case .restart(let change): RestartStep(change: change)
+        case .run(let change): RunStep(change: change)
+        case .pause(let change): PauseStep(change: change)
         }
     }
 }

@@ -95,6 +95,10 @@ public struct ExecutionEnvironment: Sendable {
     /// A file of the control host: the bundle, certificates.
     public var readFile: @Sendable (String) throws -> [UInt8]
     public var readEnvironment: @Sendable (String) -> String?
+    /// Asks a person at a pause of the playbook; false: nobody answered, or not yet.
+    public var confirmPause: @Sendable (PauseChange) async -> Bool = { _ in false }
+    /// True: the pause at which the last run stopped is over.
+    public var continuesAfterPause = false
 
     public init(
         shells: [String: any RemoteShell], store: any AdoptionStore, journal: any JournalFile, operatorName: String,

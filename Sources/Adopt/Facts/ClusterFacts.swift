@@ -44,6 +44,7 @@ public struct StoreFacts: Codable, Equatable, Sendable {
         public var endpoint: String
         public var version: String?
         public var error: String?
+        public var databaseSize: ByteCount?
 
         public init(endpoint: String, version: String? = nil, error: String? = nil) {
             self.endpoint = endpoint
@@ -60,6 +61,10 @@ public struct StoreFacts: Codable, Equatable, Sendable {
     public var revision: Int64?
     /// Round-trip of one linearizable read, milliseconds.
     public var readMilliseconds: Double?
+    /// The slowest of several such reads.
+    public var slowestReadMilliseconds: Double?
+    /// Alarms and errors that members report; nil: not asked.
+    public var alarms: [String]?
 
     public init(
         endpoints: [Endpoint] = [], memberCount: Int? = nil, keys: [String: String]? = nil, revision: Int64? = nil,

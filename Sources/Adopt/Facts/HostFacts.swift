@@ -24,6 +24,15 @@ public struct HostFacts: Codable, Equatable, Sendable {
     public var reach: [ReachFacts]
     /// What could not be gathered, in words for people.
     public var problems: [String]
+    public var kernel = KernelFacts()
+    public var network = NetworkFacts()
+    public var services = ServiceFacts()
+    /// SHA-256 of a fixed list of words as `sort` orders it, by locale; `C` is always among them.
+    public var collationDigests: [String: String] = [:]
+    /// Files that the primary's settings name, looked for on this host.
+    public var namedFiles: [NamedFileFacts] = []
+    /// What the login shell printed before the survey began.
+    public var bannerBytes = 0
 
     public init(
         host: String, system: SystemFacts, installations: [InstallationFacts] = [], servers: [ServerFacts] = [],
@@ -118,6 +127,16 @@ public struct InstallationFacts: Codable, Equatable, Sendable {
     public var libraries: [String]
     /// Names of the extensions whose control files are installed.
     public var extensions: [String]
+    /// `default_version` of their control files.
+    public var extensionVersions: [String: String] = [:]
+    /// Options that configure was called with, as pg_config tells them.
+    public var configureOptions: [String] = []
+    /// Major version of the ICU library that postgres is linked with.
+    public var icuVersion: String?
+    /// Libraries of procedural languages that lack a library, as `plpython3: libpython3.11.so.1.0 not found`.
+    public var brokenLibraries: [String] = []
+    /// Files in $sharedir/tsearch_data.
+    public var dictionaries: [String] = []
 
     public init(
         binDirectory: String, version: ServerVersion, missingPrograms: [String] = [], libraryDirectory: String? = nil,

@@ -27,6 +27,13 @@ public struct SQLFacts: Codable, Equatable, Sendable {
     /// True: the newest attempt to archive a WAL file failed.
     public var archivingFails: Bool
     public var totalSize: ByteCount
+    /// False: the sizes could not be read in their time limit, and are 0.
+    public var isSizeKnown = true
+    public var activity: ActivityFacts?
+    public var objects = ObjectFacts()
+    public var roleSettings: [RoleSettingFacts] = []
+    /// Lines of the configuration files as the server would read them now, in its order.
+    public var fileSettings: [FileSettingFacts] = []
 
     public init(
         version: ServerVersion, isInRecovery: Bool, currentLSN: LSN? = nil, settings: [SettingFacts] = [],
@@ -71,6 +78,8 @@ public struct SettingFacts: Codable, Equatable, Sendable {
     /// The file that set it, where one did.
     public var sourceFile: String?
     public var pendingRestart: Bool
+    /// `bool`, `integer`, `real`, `enum` or `string`.
+    public var type: String?
 
     public init(
         name: String, value: String, unit: String? = nil, context: String, source: String,
@@ -91,6 +100,12 @@ public struct RoleFacts: Codable, Equatable, Sendable {
     public var isSuperuser: Bool
     public var canReplicate: Bool
     public var canLogin: Bool
+    /// -1: none.
+    public var connectionLimit: Int?
+    /// VALID UNTIL has passed.
+    public var isExpired = false
+    /// `md5` or `scram-sha-256`; nil without a password, or when it may not be seen.
+    public var passwordKind: String?
 
     public init(name: String, isSuperuser: Bool, canReplicate: Bool, canLogin: Bool) {
         self.name = name
@@ -111,6 +126,12 @@ public struct DatabaseFacts: Codable, Equatable, Sendable {
     public var collationVersion: String?
     public var actualCollationVersion: String?
     public var size: ByteCount
+    /// Files in its directory of the default tablespace.
+    public var files: Int?
+    /// age(datfrozenxid) and mxid_age(datminmxid).
+    public var transactionAge: Int?
+    public var multixactAge: Int?
+    public var checksumFailures: Int?
 
     public init(
         name: String, encoding: String, collate: String, ctype: String, provider: String,
@@ -148,6 +169,8 @@ public struct SlotFacts: Codable, Equatable, Sendable {
     public var retainedWAL: ByteCount?
     /// `reserved`, `extended`, `unreserved` or `lost` (13 and later).
     public var walStatus: String?
+    /// A logical slot that standbys keep in step (17 and later).
+    public var isFailover = false
 
     public init(
         name: String, isLogical: Bool, isActive: Bool, plugin: String? = nil, database: String? = nil,

@@ -33,6 +33,7 @@ public struct ServerFacts: Codable, Equatable, Sendable {
     public var control: ControlFacts?
     /// Nil: no connection could be made; the reason is in the host's problems.
     public var sql: SQLFacts?
+    public var details: ServerDetails?
 
     public init(
         postmasterPID: Int, postmasterStartTicks: UInt64, startTime: String? = nil, osUser: String,
@@ -104,10 +105,11 @@ public struct ControlFacts: Codable, Equatable, Sendable {
     public var walLogHints: Bool
     public var walBlockSize: Int?
     public var walSegmentSize: Int?
+    public var blockSize: Int?
 
     public init(
         systemIdentifier: SystemIdentifier, timeline: Timeline, clusterState: String, dataChecksums: Bool,
-        walLogHints: Bool, walBlockSize: Int? = nil, walSegmentSize: Int? = nil
+        walLogHints: Bool, walBlockSize: Int? = nil, walSegmentSize: Int? = nil, blockSize: Int? = nil
     ) {
         self.systemIdentifier = systemIdentifier
         self.timeline = timeline
@@ -116,5 +118,6 @@ public struct ControlFacts: Codable, Equatable, Sendable {
         self.walLogHints = walLogHints
         self.walBlockSize = walBlockSize
         self.walSegmentSize = walSegmentSize
+        self.blockSize = blockSize
     }
 }

@@ -15,6 +15,12 @@ public struct TargetFacts: Codable, Equatable, Sendable {
     public var filesystem: String?
     /// Free space of the file system of pg_wal, where it is another one.
     public var walFreeSpace: ByteCount?
+    /// Nil: not known. File systems without a fixed number say 0.
+    public var freeInodes: Int64?
+    /// As findmnt shows them.
+    public var mountOptions: [String] = []
+    /// Milliseconds a write took on average since boot, on the block device below.
+    public var writeMilliseconds: Double?
     /// The same question for each tablespace location of the primary.
     public var tablespaces: [TargetFacts]
 

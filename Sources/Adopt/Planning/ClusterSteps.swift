@@ -8,7 +8,7 @@ extension PlanContext {
         switch name {
         case .lock: [lockStep()]
         case .backup: [backupStep()]
-        case .bundle: spec.members.filter { !isAdopted($0) }.map(bundleStep)
+        case .bundle: try bundleSteps()
         case .secrets: secretsSteps()
         case .roles: isAdopted(primary) ? [] : [rolesStep()]
         case .hba: try hbaSteps()
@@ -17,7 +17,8 @@ extension PlanContext {
         case .legacyUnit:
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
-        case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock: []
+        case .restart: try restartSteps()
+        case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock, .run, .pause: []
         }
     }
 
@@ -38,7 +39,16 @@ extension PlanContext {
             estimate: StepEstimate(.milliseconds(300)), undo: "the copies stay until release has used them")
     }
 
-    private func bundleStep(_ host: HostSpec) -> PlannedStep {
+    private func bundleSteps() throws(PlanningError) -> [PlannedStep] {
+        let hosts = spec.members.filter { !isAdopted($0) }
+        if hosts.isEmpty { return [] }
+        guard let bundle else {
+            throw PlanningError(.noBundle, "the agent's bundle was not found, and the plan installs it")
+        }
+        return hosts.map { bundleStep($0, bundle) }
+    }
+
+    private func bundleStep(_ host: HostSpec, _ bundle: BundleSource) -> PlannedStep {
         PlannedStep(
             host: host.name,
             kind: .bundle(

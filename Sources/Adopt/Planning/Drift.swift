@@ -11,7 +11,13 @@ extension Fingerprints {
     private func serverDrift(_ now: Fingerprints, _ own: OwnChanges) -> [String] {
         var lines: [String] = []
         for before in servers {
-            guard let same = now.servers.first(where: { $0.host == before.host && $0.postmaster == before.postmaster })
+            let mayBeNew = own.restartedServers.contains(before.host)
+            guard
+                let same = now.servers.first(where: { server in
+                    server.host == before.host
+                        && (server.postmaster == before.postmaster
+                            || mayBeNew && server.systemIdentifier == before.systemIdentifier)
+                })
             else {
                 let other = now.servers.first { $0.host == before.host }
                 lines.append(
@@ -91,6 +97,8 @@ struct OwnChanges {
     var rewritten: Set<Path> = []
     var builtHosts: Set<String> = []
     var startedServers: Set<String> = []
+    /// Hosts whose server we may have restarted: another process is no drift there, another cluster is.
+    var restartedServers: Set<String> = []
     var wroteStore = false
 
     init(_ steps: [PlannedStep]) {
@@ -109,7 +117,10 @@ struct OwnChanges {
             case .agent(let change):
                 wroteStore = true
                 if change.role == .replica { startedServers.insert(step.host) }
-            case .lock, .backup, .bundle, .secrets, .roles, .slot, .configFiles, .streaming, .verify, .unlock: break
+            case .restart: restartedServers.insert(step.host)
+            case .lock, .backup, .bundle, .secrets, .roles, .slot, .configFiles, .streaming, .verify, .unlock, .run,
+                .pause:
+                break
             }
         }
     }

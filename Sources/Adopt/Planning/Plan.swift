@@ -9,7 +9,7 @@ import Preflight
 /// derives a step anew. It holds no secret: passwords are made while applying and stay on the hosts.
 public struct Plan: Codable, Equatable, Sendable {
     /// Raised when a field changes its meaning; `apply` refuses a plan of another format.
-    public static let currentFormat = 1
+    public static let currentFormat = 2
 
     public var format: Int
     public var cluster: String
@@ -26,12 +26,19 @@ public struct Plan: Codable, Equatable, Sendable {
     public var fingerprints: Fingerprints
     /// Settings that wait for the next planned restart.
     public var deferred: [DeferredSetting]
+    /// Waivers as the operator gave them, `NAME` or `NAME@HOST`; the findings they concern are marked.
+    public var waivers: [String]
+    /// What is not as the files, or the plan before this one, say. Found, not changed by this plan.
+    public var drift: [DriftNote]
+    /// Names of checks whose failure this plan remedies, so that it does not forbid it.
+    public var remedied: [String]
     /// In the order of execution; empty when the cluster is already adopted.
     public var steps: [PlannedStep]
 
     public init(
         cluster: String, createdAt: String, toolVersion: String, spec: ClusterSpec, primary: PrimaryServer,
-        findings: [Finding], fingerprints: Fingerprints, deferred: [DeferredSetting] = [], steps: [PlannedStep]
+        findings: [Finding], fingerprints: Fingerprints, deferred: [DeferredSetting] = [], waivers: [String] = [],
+        drift: [DriftNote] = [], remedied: [String] = [], steps: [PlannedStep]
     ) {
         format = Self.currentFormat
         self.cluster = cluster
@@ -42,13 +49,20 @@ public struct Plan: Codable, Equatable, Sendable {
         self.findings = findings
         self.fingerprints = fingerprints
         self.deferred = deferred
+        self.waivers = waivers
+        self.drift = drift
+        self.remedied = remedied
         self.steps = steps
     }
 
-    /// Findings that forbid `apply`: failures that nobody waived.
-    public var blockers: [Finding] { findings.filter { $0.verdict == .fail && !$0.isWaived } }
+    /// Findings that forbid `apply`: failures that nobody waived and this plan does not remedy.
+    public var blockers: [Finding] {
+        findings.filter { $0.verdict == .fail && !$0.isWaived && !remedied.contains($0.name) }
+    }
     /// False: a finding forbids it.
     public var isApplicable: Bool { blockers.isEmpty }
+    /// True: it restarts the server in an approved window, and does nothing else.
+    public var isRestart: Bool { steps.contains { $0.effect == .restart } }
     public func step(_ id: String) -> PlannedStep? { steps.first { $0.id == id } }
 }
 
@@ -73,27 +87,6 @@ public struct PrimaryServer: Codable, Equatable, Sendable {
     public var unit: String?
     /// All databases.
     public var size: ByteCount
-
-    public init(
-        host: String, version: ServerVersion, systemIdentifier: SystemIdentifier, timeline: Timeline,
-        postmasterPID: Int, postmasterStartTicks: UInt64, startTime: String? = nil, dataDirectory: String,
-        binDirectory: String, port: Int, socketDirectory: String, osUser: String, unit: String? = nil, size: ByteCount
-    ) {
-        self.host = host
-        self.version = version
-        self.systemIdentifier = systemIdentifier
-        self.timeline = timeline
-        self.postmasterPID = postmasterPID
-        self.postmasterStartTicks = postmasterStartTicks
-        self.startTime = startTime
-        self.dataDirectory = dataDirectory
-        self.binDirectory = binDirectory
-        self.port = port
-        self.socketDirectory = socketDirectory
-        self.osUser = osUser
-        self.unit = unit
-        self.size = size
-    }
 }
 
 /// A setting that only a restart can change, and that adoption therefore leaves as it is for now.
@@ -104,12 +97,20 @@ public struct DeferredSetting: Codable, Equatable, Sendable {
     public var wantedValue: String
     /// What is missing until the restart.
     public var meanwhile: String
+}
 
-    public init(host: String, name: String, runningValue: String, wantedValue: String, meanwhile: String) {
+/// Something that is not as it should be by the files, or was by the plan before.
+public struct DriftNote: Codable, Equatable, Sendable {
+    /// Nil: the store.
+    public var host: String?
+    /// What differs.
+    public var what: String
+    /// What it means.
+    public var meaning: String
+
+    public init(host: String?, what: String, meaning: String) {
         self.host = host
-        self.name = name
-        self.runningValue = runningValue
-        self.wantedValue = wantedValue
-        self.meanwhile = meanwhile
+        self.what = what
+        self.meaning = meaning
     }
 }

@@ -13,9 +13,14 @@ struct PlanContext {
     var server: ServerFacts
     var sql: SQLFacts
     var control: ControlFacts
-    var bundle: BundleSource
+    var bundle: BundleSource?
+    /// Given: the plan restarts the server in it, and does nothing else.
+    var restartWindow: RestartWindow?
 
-    init(spec: ClusterSpec, facts: ClusterFacts, bundle: BundleSource) throws(PlanningError) {
+    init(
+        spec: ClusterSpec, facts: ClusterFacts, bundle: BundleSource?, restartWindow: RestartWindow? = nil
+    ) throws(PlanningError) {
+        self.restartWindow = restartWindow
         self.spec = spec
         self.facts = facts
         self.bundle = bundle

@@ -7,6 +7,8 @@ public struct PlanningError: Error, Equatable, Sendable, CustomStringConvertible
         case unsupported
         /// The plan file cannot be read or is of another format.
         case unreadablePlan
+        /// The plan installs the bundle, and there is none.
+        case noBundle
     }
 
     public var code: Code

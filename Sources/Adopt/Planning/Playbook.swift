@@ -1,13 +1,23 @@
 /// The order of the steps, as a file that people read and change.
 public struct Playbook: Equatable, Sendable {
-    /// Once for the cluster, before any replica is touched.
-    public var cluster: [StepName]
-    /// For each replica.
-    public var replica: [StepName]
-    /// Once, at the end.
-    public var finish: [StepName]
+    /// One line of a playbook.
+    public enum Item: Equatable, Sendable {
+        /// A step of ours, by its name.
+        case step(StepName)
+        /// A command of the operator's.
+        case run(OperatorCommand)
+        /// A point where apply stops until a person says go on.
+        case pause(OperatorPause)
+    }
 
-    public init(cluster: [StepName], replica: [StepName], finish: [StepName]) {
+    /// Once for the cluster, before any replica is touched.
+    public var cluster: [Item]
+    /// For each replica.
+    public var replica: [Item]
+    /// Once, at the end.
+    public var finish: [Item]
+
+    public init(cluster: [Item], replica: [Item], finish: [Item]) {
         self.cluster = cluster
         self.replica = replica
         self.finish = finish
@@ -15,19 +25,23 @@ public struct Playbook: Equatable, Sendable {
 
     /// What `playbooks/adopt.yaml` says; a test holds the two together.
     public static let adopt = Playbook(
-        cluster: [.lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .legacyUnit, .agent],
-        replica: [.slot, .baseBackup, .configFiles, .legacyUnit, .agent, .streaming],
-        finish: [.verify, .unlock])
+        cluster: steps(.lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .legacyUnit, .agent),
+        replica: steps(.slot, .baseBackup, .configFiles, .legacyUnit, .agent, .streaming),
+        finish: steps(.verify, .unlock))
+
+    private static func steps(_ names: StepName...) -> [Item] { names.map(Item.step) }
 
     /// What must come before a step, and why.
     static func requirements(of name: StepName, inReplica: Bool) -> [(StepName, String)] {
         switch name {
         case .lock: []
         case .backup, .bundle, .secrets: [(.lock, "two operators must not change a server at once")]
+        case .run, .pause: inReplica ? [] : [(.lock, "two operators must not run it at once")]
         case .roles: [(.secrets, "the roles get the passwords made there")]
         case .hba:
             [(.backup, "the file of before must be kept"), (.roles, "its proof is a connection as one of the roles")]
         case .settings: [(.backup, "the files of before must be kept")]
+        case .restart: [(.settings, "the restart is for the settings written there")]
         case .store: [(.settings, "the store's configuration repeats the server's settings")]
         case .legacyUnit where inReplica: [(.configFiles, "Debian's start.conf is one of those files")]
         case .legacyUnit:
@@ -54,4 +68,9 @@ public struct Playbook: Equatable, Sendable {
         case .unlock: [(.lock, "there would be nothing to unlock"), (.verify, "the result must be known first")]
         }
     }
+}
+
+extension [Playbook.Item] {
+    /// The names of our own steps, in order.
+    var names: [StepName] { compactMap { if case .step(let name) = $0 { name } else { nil } } }
 }

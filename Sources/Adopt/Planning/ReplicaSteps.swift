@@ -12,7 +12,8 @@ extension PlanContext {
         case .legacyUnit: legacyUnitChange(of: host).map { legacyUnitStep($0, host) }
         case .agent: try agentStep(host)
         case .streaming: streamingStep(host)
-        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .verify, .unlock: nil
+        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store: nil
+        case .verify, .unlock, .run, .pause: nil
         }
     }
 
@@ -57,7 +58,9 @@ extension PlanContext {
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
             size: sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty }, workDirectory: layout.build)
-        let rate = min(options.maxRate ?? .max, 100 << 20)
+        // Replicas are built side by side and share what the primary can read and send.
+        let share = (100 << 20) / Int64(max(1, replicas.count { !isAdopted($0) }))
+        let rate = min(options.maxRate ?? .max, share)
         let wait: Duration = options.checkpoint == .fast ? .seconds(5) : .seconds(270)
         return PlannedStep(
             host: host.name, kind: .baseBackup(change), effect: .build,

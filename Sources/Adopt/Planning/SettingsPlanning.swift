@@ -16,37 +16,42 @@ extension PlanContext {
         var changes: [SettingChange] = []
         for name in clusterWideSettings {
             guard let value = sql.setting(name) else { continue }
-            changes.append(SettingChange(name: name, old: value, new: value, isReloadable: false))
+            // Where a restart is allowed, it is for these.
+            let raised = restartWindow == nil ? nil : settingsThatNeedRestart().first { $0.name == name }
+            changes.append(raised ?? SettingChange(name: name, old: value, new: value, isReloadable: false))
         }
         if let cap = walKeepCap() { changes.append(cap) }
         if sql.setting("full_page_writes") == "off" {
             changes.append(SettingChange(name: "full_page_writes", old: "off", new: "on", isReloadable: true))
         }
         var deferred: [DeferredSetting] = []
-        for (name, wanted, meanwhile) in restartOnlyWishes() {
+        for (name, wanted) in restartOnlyWishes() {
             guard let running = sql.setting(name), running != wanted else { continue }
             changes.append(SettingChange(name: name, old: running, new: wanted, isReloadable: false))
+            // With a restart in the plan nothing of it waits.
+            if restartWindow != nil { continue }
             deferred.append(DeferredSetting(
-                host: primary.name, name: name, runningValue: running, wantedValue: wanted, meanwhile: meanwhile))
+                host: primary.name, name: name, runningValue: running, wantedValue: wanted,
+                meanwhile: lostMeanwhile(name, wanted: wanted)))
         }
         return (changes, deferred)
     }
 
-    private func restartOnlyWishes() -> [(String, String, String)] {
-        var wishes: [(String, String, String)] = []
-        if !control.dataChecksums {
-            wishes.append((
-                "wal_log_hints", "on",
-                "pg_rewind cannot be used: after a failover the old leader is rebuilt by a new base backup"))
-        }
-        wishes.append(("hot_standby", "on", "this server would not answer queries as a standby"))
-        wishes.append(("cluster_name", spec.name, "process titles and logs do not name the cluster; nothing else"))
+    private func restartOnlyWishes() -> [(name: String, value: String)] {
+        var wishes = [("hot_standby", "on"), ("cluster_name", spec.name)]
+        if !control.dataChecksums { wishes.insert(("wal_log_hints", "on"), at: 0) }
         return wishes
     }
 
     /// A limit for the WAL that slots may keep, so that a replica that is away for long cannot fill the disk:
     /// 60 % of the free space. Not where somebody else's slots would fall under it too, and not before version 13.
     private func walKeepCap() -> SettingChange? {
+        // An earlier plan of ours has set it already.
+        let running = sql.settings.first { $0.name == "max_slot_wal_keep_size" }
+        if let running, running.sourceFile == settingsFile().path, running.value != "-1" {
+            let value = running.value + (running.unit ?? "")
+            return SettingChange(name: running.name, old: value, new: value, isReloadable: true)
+        }
         guard sql.version.major >= 13, sql.setting("max_slot_wal_keep_size") == "-1",
             !sql.slots.contains(where: { !isOurs($0) }),
             let free = primaryFacts.target?.walFreeSpace ?? primaryFacts.target?.freeSpace

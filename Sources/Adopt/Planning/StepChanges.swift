@@ -1,49 +1,6 @@
 import Inventory
 import PostgresModel
 
-/// A file of our own, written whole.
-public struct FileWrite: Codable, Equatable, Sendable {
-    public var path: String
-    /// The OS user (and its primary group) that owns it.
-    public var owner: String
-    /// Octal, such as `0644`.
-    public var mode: String
-    public var content: String
-
-    public init(path: String, owner: String = "root", mode: String = "0644", content: String) {
-        self.path = path
-        self.owner = owner
-        self.mode = mode
-        self.content = content
-    }
-}
-
-/// A change to a file of the owner's: only what is added is recorded, the rest stays what it is on the host.
-public struct FileEdit: Codable, Equatable, Sendable {
-    public enum Edit: Codable, Equatable, Sendable {
-        /// A block between our two marker lines, at the top of the file; replaced if it is there.
-        case managedBlock([String])
-        /// One line at the end of the file.
-        case appendLine(String)
-    }
-
-    public var path: String
-    public var edit: Edit
-    /// SHA-256 of the file before and after, hexadecimal.
-    public var digestBefore: String
-    public var digestAfter: String
-    /// Unified diff for people; values that look like secrets are masked.
-    public var diff: String
-
-    public init(path: String, edit: Edit, digestBefore: String, digestAfter: String, diff: String) {
-        self.path = path
-        self.edit = edit
-        self.digestBefore = digestBefore
-        self.digestAfter = digestAfter
-        self.diff = diff
-    }
-}
-
 /// How to reach a server with `psql` on its own host.
 public struct LocalServer: Codable, Equatable, Sendable {
     public var osUser: String
@@ -64,27 +21,17 @@ public struct PostmasterIdentity: Codable, Equatable, Hashable, Sendable {
     public var pid: Int
     /// Field 22 of /proc/PID/stat.
     public var startTicks: UInt64
-
-    public init(pid: Int, startTicks: UInt64) {
-        self.pid = pid
-        self.startTicks = startTicks
-    }
 }
 
 /// One operator at a time: a directory on the primary, made with mkdir.
 public struct LockChange: Codable, Equatable, Sendable {
     public var directory: String
-    public init(directory: String) { self.directory = directory }
 }
 
 /// Copies of configuration files, for `release` and for people.
 public struct BackupChange: Codable, Equatable, Sendable {
     public var files: [String]
     public var directory: String
-    public init(files: [String], directory: String) {
-        self.files = files
-        self.directory = directory
-    }
 }
 
 /// The agent's programs.
@@ -95,13 +42,6 @@ public struct BundleChange: Codable, Equatable, Sendable {
     public var size: ByteCount
     /// Where it is unpacked, `/usr/lib/pgadopt`.
     public var directory: String
-
-    public init(archive: String, digest: String, size: ByteCount, directory: String) {
-        self.archive = archive
-        self.digest = digest
-        self.size = size
-        self.directory = directory
-    }
 }
 
 /// Passwords of our own roles and what the store needs, in files that only the PostgreSQL OS user can read.
@@ -110,10 +50,6 @@ public struct SecretsChange: Codable, Equatable, Sendable {
         /// Where the control host finds it.
         public var source: SecretSource
         public var path: String
-        public init(source: SecretSource, path: String) {
-            self.source = source
-            self.path = path
-        }
     }
 
     public var directory: String
@@ -126,18 +62,6 @@ public struct SecretsChange: Codable, Equatable, Sendable {
     public var shipped: [Shipped]
     /// Where a passfile for the agent's and pg_basebackup's connections is written.
     public var passfile: String
-
-    public init(
-        directory: String, osUser: String, roles: [String], copiedFrom: String? = nil, shipped: [Shipped] = [],
-        passfile: String
-    ) {
-        self.directory = directory
-        self.osUser = osUser
-        self.roles = roles
-        self.copiedFrom = copiedFrom
-        self.shipped = shipped
-        self.passfile = passfile
-    }
 }
 
 /// Roles of our own in the server.
@@ -147,27 +71,14 @@ public struct RolesChange: Codable, Equatable, Sendable {
         /// Options of CREATE ROLE, such as `LOGIN REPLICATION`.
         public var options: String
         /// Functions it may execute, with argument types.
-        public var functions: [String]
+        public var functions: [String] = []
         /// True: found by the survey; it keeps its options and gets our password.
-        public var exists: Bool
-
-        public init(name: String, options: String, functions: [String] = [], exists: Bool = false) {
-            self.name = name
-            self.options = options
-            self.functions = functions
-            self.exists = exists
-        }
+        public var exists = false
     }
 
     public var server: LocalServer
     public var roles: [Role]
     public var secretsDirectory: String
-
-    public init(server: LocalServer, roles: [Role], secretsDirectory: String) {
-        self.server = server
-        self.roles = roles
-        self.secretsDirectory = secretsDirectory
-    }
 }
 
 /// Rules for replication and rewind, proved by a connection of our own and taken back when that fails.
@@ -181,19 +92,6 @@ public struct HBAChange: Codable, Equatable, Sendable {
         public var passfile: String
         public var osUser: String
         public var binDirectory: String
-
-        public init(
-            host: String, address: String, port: Int, role: String, passfile: String, osUser: String,
-            binDirectory: String
-        ) {
-            self.host = host
-            self.address = address
-            self.port = port
-            self.role = role
-            self.passfile = passfile
-            self.osUser = osUser
-            self.binDirectory = binDirectory
-        }
     }
 
     public var server: LocalServer
@@ -201,13 +99,6 @@ public struct HBAChange: Codable, Equatable, Sendable {
     public var probes: [Probe]
     /// Where the file of before is kept while the change is on trial.
     public var stateDirectory: String
-
-    public init(server: LocalServer, edit: FileEdit, probes: [Probe], stateDirectory: String) {
-        self.server = server
-        self.edit = edit
-        self.probes = probes
-        self.stateDirectory = stateDirectory
-    }
 }
 
 /// One setting, old and new.
@@ -217,13 +108,6 @@ public struct SettingChange: Codable, Equatable, Sendable {
     public var new: String
     /// True: takes effect with the reload; false: at the next restart.
     public var isReloadable: Bool
-
-    public init(name: String, old: String, new: String, isReloadable: Bool) {
-        self.name = name
-        self.old = old
-        self.new = new
-        self.isReloadable = isReloadable
-    }
 }
 
 /// Our include file, and where needed the line that includes it.
@@ -232,13 +116,6 @@ public struct SettingsChange: Codable, Equatable, Sendable {
     public var file: FileWrite
     public var include: FileEdit?
     public var settings: [SettingChange]
-
-    public init(server: LocalServer, file: FileWrite, include: FileEdit?, settings: [SettingChange]) {
-        self.server = server
-        self.file = file
-        self.include = include
-        self.settings = settings
-    }
 }
 
 /// Keys written only if they do not exist.
@@ -255,11 +132,6 @@ public struct StoreChange: Codable, Equatable, Sendable {
     /// `/NAMESPACE/SCOPE/`
     public var prefix: String
     public var entries: [Entry]
-
-    public init(prefix: String, entries: [Entry]) {
-        self.prefix = prefix
-        self.entries = entries
-    }
 }
 
 /// Waits until a replica streams and has nothing left to replay.
@@ -267,12 +139,6 @@ public struct StreamingCheck: Codable, Equatable, Sendable {
     public var member: String
     public var primaryHost: String
     public var primary: LocalServer
-
-    public init(member: String, primaryHost: String, primary: LocalServer) {
-        self.member = member
-        self.primaryHost = primaryHost
-        self.primary = primary
-    }
 }
 
 /// The promise kept: same postmaster, all members in place.
@@ -284,16 +150,4 @@ public struct ClusterCheck: Codable, Equatable, Sendable {
     public var postmaster: PostmasterIdentity
     /// As PostgreSQL printed it before.
     public var startTime: String?
-
-    public init(
-        leader: String, members: [String], storePrefix: String, primary: LocalServer, postmaster: PostmasterIdentity,
-        startTime: String? = nil
-    ) {
-        self.leader = leader
-        self.members = members
-        self.storePrefix = storePrefix
-        self.primary = primary
-        self.postmaster = postmaster
-        self.startTime = startTime
-    }
 }

@@ -54,9 +54,11 @@ struct ClusterPicture: Sendable {
     /// The port PostgreSQL has, or will have, on a host.
     func port(of host: HostSpec) -> Int { postgres(host).port ?? primaryServer?.port ?? 5432 }
 
-    /// True: the agent runs there and the target directory holds this cluster.
+    /// True: an agent runs there, or is set up and off, and the data directory holds this cluster.
     func isAdopted(_ host: Host) -> Bool {
-        guard !host.facts.agents.isEmpty, let identifier = systemIdentifier else { return false }
+        let configuration = "/etc/pgadopt/\(spec.name).yml"
+        let isSetUp = host.facts.namedFiles.contains { $0.path == configuration && $0.exists }
+        guard isSetUp || !host.facts.agents.isEmpty, let identifier = systemIdentifier else { return false }
         return host.facts.target?.control?.systemIdentifier == identifier
             || host.facts.servers.contains { $0.control?.systemIdentifier == identifier }
     }

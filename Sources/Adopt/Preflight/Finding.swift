@@ -22,12 +22,14 @@ public struct Finding: Codable, Equatable, Sendable {
     /// What to do; empty when ok.
     public var remedy: String
     public var effect: Effect
-    /// True: the operator waived this failure by name, and it counts as a warning.
-    public var isWaived: Bool
+    /// The operator waived this failure, and it counts as a warning.
+    public var waiver: Waiver?
+
+    public var isWaived: Bool { waiver != nil }
 
     public init(
         name: String, host: String?, verdict: Verdict, summary: String, why: String = "", remedy: String = "",
-        effect: Effect = .none, isWaived: Bool = false
+        effect: Effect = .none, waiver: Waiver? = nil
     ) {
         self.name = name
         self.host = host
@@ -36,6 +38,6 @@ public struct Finding: Codable, Equatable, Sendable {
         self.why = why
         self.remedy = remedy
         self.effect = effect
-        self.isWaived = isWaived
+        self.waiver = waiver
     }
 }

@@ -1,4 +1,6 @@
 import Cluster
+import JSON
+import Planning
 import PostgresModel
 
 /// The state of a cluster as the store shows it.
@@ -7,13 +9,16 @@ public struct StatusText: Sendable {
 
     public init(style: TextStyle = .plain) { self.style = style }
 
-    /// - Parameter deferred: lines about what waits for a restart, from the plan or the members' keys.
     public func text(cluster: String, _ view: ClusterView) -> String {
         var lines = [style.bold("Cluster \(cluster)") + "  system identifier \(view.initialize ?? "not set")"]
         if let leader = view.leader {
             lines.append("leader: \(leader.name.printable)")
         } else {
             lines.append(style.red("leader: none holds the lease"))
+        }
+        if view.isPaused {
+            lines.append(style.yellow(
+                "paused: agents promote, demote, start and stop nothing by themselves; a lost leader is not replaced"))
         }
         lines.append("")
         let rows = [["member", "role", "state", "timeline", "lag", "address"]] + view.members.map { row($0, view) }
@@ -23,15 +28,23 @@ public struct StatusText: Sendable {
             lines.append(index == 0 ? style.dim(text) : text)
         }
         if view.members.isEmpty { lines.append("no member has reported") }
-        let pending = view.members.filter(\.pendingRestart)
-        if !pending.isEmpty {
-            lines += ["", style.yellow("waiting for a planned restart:")]
-            for member in pending {
-                let names = member.pendingRestartReason.map(\.key).joined(separator: ", ")
-                lines.append("  \(member.name.printable): \(names.isEmpty ? "settings have changed" : names.printable)")
-            }
+        return (lines + wish(view) + deferred(view)).joined(separator: "\n") + "\n"
+    }
+
+    private func wish(_ view: ClusterView) -> [String] {
+        guard let wish = view.failover, !wish.isEmpty, let time = wish.scheduledAt else { return [] }
+        return ["", "switchover to \(wish.candidate?.printable ?? "the best replica") is planned for \(time.printable)"]
+    }
+
+    private func deferred(_ view: ClusterView) -> [String] {
+        let waiting = DeferredValue.all(view)
+        if waiting.isEmpty { return [] }
+        var lines = ["", style.yellow("waiting for a planned switchover or restart:")]
+        for value in waiting {
+            lines += style.wrapped(value.change.printable, first: "  \(value.member.printable)  ")
+            lines += style.wrapped("until then \(value.meanwhile)", first: "      ").map(style.dim)
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines
     }
 
     private func row(_ member: Member, _ view: ClusterView) -> [String] {
@@ -48,6 +61,56 @@ public struct StatusText: Sendable {
             let position = member.replayLSN ?? member.receiveLSN ?? member.xlogLocation
         else { return "unknown" }
         return leader.bytes(ahead: position).description
+    }
+}
+
+/// A setting of a member that waits for its server's next start, as its key in the store says.
+struct DeferredValue: Equatable, Sendable {
+    var member: String
+    /// Nil: the member does not say which.
+    var name: String?
+    var running: String?
+    var wanted: String?
+
+    static func all(_ view: ClusterView) -> [DeferredValue] {
+        view.members.filter(\.pendingRestart).flatMap { member -> [DeferredValue] in
+            if member.pendingRestartReason.isEmpty { return [DeferredValue(member: member.name)] }
+            return member.pendingRestartReason.map { name, reason in
+                DeferredValue(
+                    member: member.name, name: name, running: reason["old_value"].map(shown),
+                    wanted: reason["new_value"].map(shown))
+            }
+        }
+    }
+
+    private static func shown(_ value: JSON) -> String { value.string ?? value.text }
+
+    var change: String {
+        guard let name else { return "settings have changed" }
+        guard let running, let wanted else { return name }
+        return "\(name)  \(running.isEmpty ? "''" : running) -> \(wanted.isEmpty ? "''" : wanted)"
+    }
+
+    var meanwhile: String { name.map { lostMeanwhile($0, wanted: wanted) } ?? "the running values stay in force" }
+}
+
+/// `status` for programs: Patroni's `GET /cluster` with what else the text shows.
+public struct StatusJSON: Sendable {
+    public init() {}
+
+    /// - Parameter problems: what makes `status` end with 1, one sentence each.
+    public func text(cluster: String, _ view: ClusterView, problems: [String]) -> String {
+        var object = view.clusterJSON(scope: cluster).object ?? JSONObject()
+        object["problems"] = .array(problems.map(JSON.string))
+        object["deferred"] = .array(DeferredValue.all(view).map { value in
+            var entry: JSONObject = ["member": .string(value.member)]
+            entry["setting"] = value.name.map(JSON.string)
+            entry["running"] = value.running.map(JSON.string)
+            entry["wanted"] = value.wanted.map(JSON.string)
+            entry["meanwhile"] = .string(value.meanwhile)
+            return .object(entry)
+        })
+        return JSON.object(object).prettyText
     }
 }
 

@@ -30,8 +30,20 @@ struct StepDetails {
         case .secrets(let change):
             change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)
         case .backup(let change): change.files
-        case .lock, .streaming, .verify, .unlock: []
+        case .restart(let change): restart(change)
+        case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])
+        case .lock, .streaming, .verify, .unlock, .pause: []
         }
+    }
+
+    private func restart(_ change: RestartChange) -> [String] {
+        [change.unit.map { "systemctl restart \($0)" } ?? "pg_ctl restart -D \(change.dataDirectory) -m fast"]
+            + change.settings.map { "  \($0.name)  \(shown($0.old)) -> \(shown($0.new))" }
+    }
+
+    /// Each line of a script of the operator's.
+    private func script(_ text: String, _ word: String) -> [String] {
+        text.split(separator: "\n").map { "\(word): \(String($0).printable)" }
     }
 
     private func diff(_ text: String) -> [String] { text.split(separator: "\n").map { String($0).printable } }

@@ -46,11 +46,15 @@ extension String {
     func padded(_ width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - count)) }
     func leftPadded(_ width: Int) -> String { String(repeating: " ", count: Swift.max(0, width - count)) + self }
 
-    /// Text of the world outside, safe on a terminal: control characters become visible.
+    /// Text of the world outside, safe on a terminal: control characters become visible, and so do those without
+    /// width and those that turn the direction of text.
     var printable: String {
         var text = ""
         for scalar in unicodeScalars {
-            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            let isControl = switch scalar.value {
+            case 0..<0x20, 0x7F...0x9F, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF: true
+            default: false
+            }
             text += isControl ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
         }
         return text

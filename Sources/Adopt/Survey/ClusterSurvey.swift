@@ -1,5 +1,6 @@
 import Facts
 import Inventory
+import PostgresModel
 import Shell
 
 /// Surveys every host of a cluster. The primary comes first, because its answer says where the replicas' data
@@ -48,19 +49,39 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
     var request = SurveyRequest(
         osUser: postgres.osUser ?? server?.osUser ?? "postgres", binDirectory: postgres.binDirectory,
         mayUseSudo: host.ssh.sudo != .never)
-    request.reach = spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:))
+    let others = spec.hosts.filter { $0.name != host.name }
+    // Names that libc would take for an option are none.
+    request.peers = others.map(\.address).filter { !$0.hasPrefix("-") }
+    request.names = spec.members.map(\.address).filter { IPAddress($0) == nil && !$0.hasPrefix("-") }
+    request.files = ["/etc/pgadopt/\(spec.name).yml", "/var/lib/pgadopt/\(spec.name)/build"]
+    request.reach = spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:)) + others.flatMap { reach($0, in: spec, server) }
     switch host.role {
     case .witness: break
     case .primary: request.targetDirectory = postgres.dataDirectory
     case .replica:
         request.targetDirectory = postgres.dataDirectory ?? server?.dataDirectory
         request.tablespaces = server?.sql?.tablespaces.map(\.location) ?? []
-        if let primary = spec.primary {
-            let port = primary.postgres.merged(over: spec.postgres).port ?? server?.port ?? 5432
-            request.reach.append(SurveyRequest.Endpoint(host: primary.address, port: port))
-        }
+        request.files += files(named: server)
+        request.locales = Set(server?.sql?.databases.filter { $0.provider == "c" }.map(\.collate) ?? [])
+            .subtracting(["C", "POSIX", ""]).sorted()
     }
     return request
+}
+
+/// The ports of a member that every other host must be able to reach: PostgreSQL's and the agent's.
+private func reach(_ peer: HostSpec, in spec: ClusterSpec, _ server: ServerFacts?) -> [SurveyRequest.Endpoint] {
+    if peer.role == .witness { return [] }
+    let port = peer.postgres.merged(over: spec.postgres).port ?? server?.port ?? 5432
+    return [.init(host: peer.address, port: port), .init(host: peer.address, port: spec.replicas.restPort)]
+}
+
+/// Files outside the data directory that the primary's server needs: those its settings name, and what its archive
+/// command is made of.
+private func files(named server: ServerFacts?) -> [String] {
+    guard let server else { return [] }
+    let named = server.details?.namedFiles.map(\.path).filter { $0.hasPrefix("/") && !$0.hasPrefix(server.dataDirectory + "/") }
+    let isArchiving = server.sql?.setting("archive_mode").map { $0 != "off" } ?? false
+    return (named ?? []) + (isArchiving ? namedPaths(in: server.sql?.setting("archive_command") ?? "") : [])
 }
 
 private enum SurveyResult: Sendable {

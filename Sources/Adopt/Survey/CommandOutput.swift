@@ -20,7 +20,8 @@ enum CommandOutput {
             dataChecksums: (fields["Data page checksum version"] ?? "0") != "0",
             walLogHints: fields["wal_log_hints setting"] == "on",
             walBlockSize: fields["WAL block size"].flatMap { Int($0) },
-            walSegmentSize: fields["Bytes per WAL segment"].flatMap { Int($0) })
+            walSegmentSize: fields["Bytes per WAL segment"].flatMap { Int($0) },
+            blockSize: fields["Database block size"].flatMap { Int($0) })
     }
 
     /// `postgres (PostgreSQL) 15.8 (Debian ...)`; `17beta2` counts as minor 0.
@@ -46,6 +47,31 @@ enum CommandOutput {
             let kilobytes = Int64(fields[percent - 1]), kilobytes < Int64.max / 1024
         else { return nil }
         return (ByteCount(kilobytes * 1024), fields[(percent + 1)...].joined(separator: " "))
+    }
+
+    /// `df -Pi`: free inodes of the one file system shown; 0 where it has no fixed number of them.
+    static func availableInodes(_ text: String) -> Int64? {
+        guard let line = text.split(separator: "\n").dropFirst().first else { return nil }
+        let fields = line.split(separator: " ")
+        guard let percent = fields.lastIndex(where: { $0.hasSuffix("%") || $0 == "-" }), percent >= 3 else { return nil }
+        return Int64(fields[percent - 1])
+    }
+
+    /// `df -Pk`: the size of the one file system shown.
+    static func totalSpace(_ text: String) -> ByteCount? {
+        guard let line = text.split(separator: "\n").dropFirst().first else { return nil }
+        let fields = line.split(separator: " ")
+        guard let percent = fields.lastIndex(where: { $0.hasSuffix("%") || $0 == "-" }), percent >= 3,
+            let kilobytes = Int64(fields[percent - 3]), kilobytes < Int64.max / 1024
+        else { return nil }
+        return ByteCount(kilobytes * 1024)
+    }
+
+    /// /sys/dev/block/M:N/stat: writes completed is the fifth number, milliseconds spent on them the eighth.
+    static func writeMilliseconds(_ text: String) -> Double? {
+        let values = text.split(whereSeparator: { $0.isWhitespace }).compactMap { Double($0) }
+        guard values.count >= 8, values[4] >= 1000 else { return nil }
+        return values[7] / values[4]
     }
 
     /// `KEY=value` lines, quotes around the value removed: os-release, systemctl show.

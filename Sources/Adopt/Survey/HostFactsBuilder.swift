@@ -6,6 +6,8 @@ struct HostFactsBuilder {
     private let host: String
     private let records: [SurveyRecord]
     private var problems: [String] = []
+    /// When the server told its WAL position, on its clock.
+    private var lsnTime: Double?
 
     init(host: String, records: [SurveyRecord]) {
         self.host = host
@@ -51,6 +53,24 @@ struct HostFactsBuilder {
                 commandLine: CommandOutput.arguments(record.text("cmdline") ?? ""))
         }
         facts.reach = all("reach").compactMap { reach($0) }
+        if let record = first("kernel") {
+            facts.kernel = KernelReading.facts(record)
+        } else {
+            problems.append("the kernel's settings could not be read")
+        }
+        facts.network = NetworkReading.facts(records)
+        facts.services = ServiceReading.facts(records)
+        for record in all("collation") {
+            if let locale = record.text("locale"), let digest = record.text("digest")?.trimmed, digest.count == 64 {
+                facts.collationDigests[locale] = digest
+            }
+        }
+        facts.namedFiles = all("named").compactMap { record in
+            guard let path = record.text("path") else { return nil }
+            let stat = (record.text("stat") ?? "").trimmed.split(separator: " ").map(String.init)
+            return NamedFileFacts(
+                path: path, exists: stat.count == 2, owner: stat.first, mode: stat.count == 2 ? stat[1] : nil)
+        }
         facts.problems = problems
         return facts
     }
@@ -81,11 +101,13 @@ struct HostFactsBuilder {
             problems.append("\(directory)/postgres --version cannot be read")
             return nil
         }
-        return InstallationFacts(
+        var facts = InstallationFacts(
             binDirectory: directory, version: version,
             missingPrograms: (record.text("missing") ?? "").split(separator: " ").map(String.init),
             libraryDirectory: record.text("lib"), libraries: record.names("libraries").sorted(),
             extensions: record.names("extensions").sorted())
+        InstallationReading.add(record, to: &facts)
+        return facts
     }
 
     private func target() -> TargetFacts? {
@@ -102,13 +124,21 @@ struct HostFactsBuilder {
     private func oneTarget(_ record: SurveyRecord) -> TargetFacts {
         let space = record.text("df").flatMap(CommandOutput.availableSpace)
         let wal = record.text("waldf").flatMap(CommandOutput.availableSpace)
-        return TargetFacts(
+        var facts = TargetFacts(
             path: record.text("path") ?? "",
             content: record.text("content").flatMap { TargetFacts.Content(rawValue: $0) } ?? .unreadable,
             control: record.text("control").flatMap(CommandOutput.control), version: record.text("version")?.trimmed,
             owner: record.text("owner").flatMap { $0.split(separator: " ").first.map(String.init) },
             freeSpace: space?.space, filesystem: record.text("filesystem")?.trimmed,
             walFreeSpace: wal?.filesystem == space?.filesystem ? nil : wal?.space)
+        facts.freeInodes = record.text("inodes").flatMap(CommandOutput.availableInodes)
+        let mount = (record.text("mount") ?? "").split(whereSeparator: { $0.isWhitespace })
+        if mount.count == 2 {
+            facts.filesystem = String(mount[0])
+            facts.mountOptions = mount[1].split(separator: ",").map(String.init)
+        }
+        facts.writeMilliseconds = record.text("io").flatMap(CommandOutput.writeMilliseconds)
+        return facts
     }
 
     private func rivals() -> [RivalFacts] {
@@ -155,7 +185,10 @@ struct HostFactsBuilder {
             control: record.text("control").flatMap(CommandOutput.control))
         if facts.control == nil { problems.append("pg_controldata told nothing of \(data)") }
         addSQL(of: record.text("pid") ?? "", to: &facts)
+        facts.details = all("details").first { $0.text("pid") == record.text("pid") }.map(DetailsReading.facts)
+        if facts.details?.directoryMode == nil { problems.append("\(data) could not be looked into as root") }
         addFiles(of: record.text("pid") ?? "", to: &facts)
+        addWALSample(of: record.text("pid") ?? "", to: &facts)
         facts.debianCluster = CommandOutput.debianCluster(configFile: facts.configFile, unit: unit)
         return facts
     }
@@ -171,9 +204,27 @@ struct HostFactsBuilder {
             facts.hbaFile = answer.hbaFile
             facts.identFile = answer.identFile
             facts.socketDirectories = answer.socketDirectories
+            lsnTime = answer.clock
+            guard var sql = facts.sql else { return }
+            if let text = all("activity").first(where: { $0.text("pid") == pid })?.text("json") {
+                try ActivityAnswer.add(text, to: &sql)
+            }
+            if let text = all("sizes").first(where: { $0.text("pid") == pid })?.text("json") {
+                try ActivityAnswer.addSizes(text, oids: answer.databaseOIDs, to: &sql)
+            }
+            facts.sql = sql
         } catch {
             problems.append("the server on port \(facts.port) answered something that cannot be read: \(error)")
         }
+    }
+
+    /// The primary's second reading, some seconds after the first.
+    private func addWALSample(of pid: String, to facts: inout ServerFacts) {
+        let words = (all("wal").first { $0.text("pid") == pid }?.text("text") ?? "").split(separator: " ")
+        guard words.count == 2, let later = LSN(words[0]), let time = Double(words[1].trimmed), let began = lsnTime,
+            let lsn = facts.sql?.currentLSN, time > began
+        else { return }
+        facts.details?.walSample = WALSample(bytes: later.bytes(ahead: lsn), seconds: time - began)
     }
 
     private mutating func addFiles(of pid: String, to facts: inout ServerFacts) {
@@ -191,6 +242,7 @@ struct HostFactsBuilder {
                 problems.append("\(path) is not UTF-8 text")
                 continue
             }
+            if let tool = ServiceReading.manager(of: text) { facts.details?.managedFiles[path] = tool }
             switch record.text("kind") {
             case "hba": facts.hbaText = text; facts.hbaFile = facts.hbaFile ?? path
             case "config": facts.configText = text; facts.configFile = facts.configFile ?? path

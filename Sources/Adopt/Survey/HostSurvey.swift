@@ -25,8 +25,16 @@ public struct SurveyRequest: Equatable, Sendable {
     public var binDirectory: String?
     public var mayUseSudo: Bool
     public var reach: [Endpoint]
-    /// The limit of the whole call. SQL is limited to 90 seconds inside it.
+    /// The limit of the whole call. The script stops two thirds of the way and says what it left out.
     public var deadline: Duration
+    /// Addresses of the other hosts, to which the way is measured.
+    public var peers: [String] = []
+    /// Names of the inventory that this host must be able to resolve.
+    public var names: [String] = []
+    /// Files that the primary's settings name, to look for here.
+    public var files: [String] = []
+    /// Locales of the primary's databases.
+    public var locales: [String] = []
 
     public init(
         osUser: String = "postgres", targetDirectory: String? = nil, tablespaces: [String] = [],
@@ -47,6 +55,11 @@ public struct SurveyRequest: Equatable, Sendable {
         if let binDirectory { words += ["--bin", binDirectory] }
         if let targetDirectory { words += ["--target", targetDirectory] }
         for path in tablespaces { words += ["--tablespace", path] }
+        for peer in peers { words += ["--peer", peer] }
+        for name in names { words += ["--name", name] }
+        for file in files { words += ["--file", file] }
+        for locale in locales { words += ["--locale", locale] }
+        words += ["--budget", "\(max(1, deadline.components.seconds * 2 / 3))"]
         for endpoint in reach { words += ["--reach", "\(endpoint.host) \(endpoint.port)"] }
         return words
     }
@@ -72,8 +85,10 @@ public enum HostSurvey {
                 "the survey ended with code \(result.status): \(result.errorOutput.trimmed)")
         }
         let records = try SurveyRecord.parse(result.standardOutput, host: shell.hostName)
+        let banner = SurveyRecord.banner(of: result.standardOutput)
         var builder = HostFactsBuilder(host: shell.hostName, records: records)
         var facts = try builder.build()
+        facts.bannerBytes = banner
         if let host = builder.hostClock {
             // The host's first reading was taken after the call began and its last before the call ended, so the
             // true offset lies between these two. The middle is the best guess, half the width the doubt.

@@ -26,6 +26,13 @@ struct SurveyRecord: Equatable {
         (text(key) ?? "").split(separator: "/").map(String.init)
     }
 
+    /// How many bytes came before the first marker, but for the line end that the script itself puts there.
+    static func banner(of output: [UInt8]) -> Int {
+        let text = String(decoding: output, as: UTF8.self)
+        guard let begin = text.range(ofLine: SurveyScript.beginMarker) else { return 0 }
+        return text[..<begin.lowerBound].utf8.drop { $0 == 0x0A }.count
+    }
+
     /// Reads what the script printed; anything before the first marker (a login shell's greeting) is passed over.
     ///
     /// - Throws: ``SurveyError`` when the markers are missing, the text between them is not the script's JSON, or
@@ -73,7 +80,7 @@ struct SurveyRecord: Equatable {
         }
     }
 
-    private static func bytes(hexadecimal text: String) -> [UInt8]? {
+    static func bytes(hexadecimal text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []

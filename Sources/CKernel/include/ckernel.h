@@ -44,4 +44,8 @@ struct ck_spawn {
  * descriptor above 2, default signals, oom_score_adj 0. Returns its pid, or -errno of the step that failed. */
 pid_t ck_spawn_detached(const struct ck_spawn *spawn);
 
+/* Runs a program as a child, passes signals on to it, reaps every child, and returns the program's exit status
+ * (128 + signal; 127: cannot be run). For a process without other threads. */
+int ck_run_as_init(const char *path, char *const *argv);
+
 #endif

@@ -108,7 +108,8 @@ public struct APIClient: Sendable {
                 authority = authority[..<colon]
             }
             if authority.hasPrefix("["), authority.hasSuffix("]") { authority = authority.dropFirst().dropLast() }
-            guard !authority.isEmpty, let port = portText.map({ Int($0) }) ?? .some(usesTLS ? 443 : 80), (1...65535).contains(port)
+            guard !authority.isEmpty, let port = portText.map({ Int($0) }) ?? .some(usesTLS ? 443 : 80),
+                (1...65535).contains(port)
             else { return nil }
             host = String(authority)
             self.port = port
@@ -145,7 +146,8 @@ private final class ClientExchange: ChannelInboundHandler {
         var headers: HTTPHeaders = ["Host": "\(host):\(target.port)", "Connection": "close"]
         if let credentials { headers.add(name: "Authorization", value: credentials.headerValue) }
         if let body { headers.add(name: "Content-Length", value: String(body.utf8.count)) }
-        let head = HTTPRequestHead(version: .http1_1, method: .init(rawValue: method), uri: target.path, headers: headers)
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .init(rawValue: method), uri: target.path, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

@@ -57,7 +57,8 @@ extension APIClient {
             if let authorityFile {
                 let bytes = try TLSFiles.read(authorityFile)
                 guard let roots = try? NIOSSLCertificate.fromPEMBytes(bytes), !roots.isEmpty else {
-                    throw APIServerError(code: .badAuthorities, message: "\(authorityFile): no certificates in PEM form")
+                    throw APIServerError(
+                        code: .badAuthorities, message: "\(authorityFile): no certificates in PEM form")
                 }
                 settings.trustRoots = .certificates(roots)
             }

@@ -4,7 +4,17 @@ import NIOSSL
 
 /// Where a connection stands, shared by its two handlers; on the event loop only.
 final class ConnectionTimes {
-    enum Phase { case idle, reading, working, writing, ending }
+    enum Phase {
+        /// Nothing of a request has come yet.
+        case idle
+        case reading, working
+        /// The client does not take what was written.
+        case writing
+        /// The last answer is on its way; then the connection is closed.
+        case ending
+        /// The last answer is sent, while the client may still be sending; what it sends is thrown away.
+        case lingering
+    }
 
     private(set) var phase = Phase.reading
     private let entry: ConnectionEntry
@@ -22,7 +32,8 @@ final class ConnectionTimes {
         case .reading: entry.await(limits.requestTime)
         case .working: entry.work()
         case .writing: entry.await(limits.writeTime)
-        case .ending: entry.await(min(limits.writeTime, .seconds(2)))
+        case .ending: entry.await(limits.writeTime)
+        case .lingering: entry.await(min(limits.writeTime, .seconds(2)))
         }
     }
 }
@@ -71,6 +82,8 @@ final class APIConnection: ChannelDuplexHandler {
     /// Nothing is read while an answer is being made or the client does not take the last one.
     private var isHeld: Bool { times.phase == .working || times.phase == .writing }
 
+    private var isOver: Bool { times.phase == .ending || times.phase == .lingering }
+
     // MARK: Events
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -99,7 +112,7 @@ final class APIConnection: ChannelDuplexHandler {
         if case .inputClosed? = event as? ChannelEvent {
             inputEnded = true
             // What is being answered is answered; nothing else will come.
-            if !isHeld { end(context) }
+            if times.phase == .lingering { context.close(promise: nil) } else if !isHeld { end(context) }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -119,7 +132,7 @@ final class APIConnection: ChannelDuplexHandler {
     // MARK: Requests
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-        guard times.phase != .ending else { return }
+        guard !isOver else { return }
         switch part {
         case .head(let head): begin(head, context)
         case .body(let bytes):
@@ -137,7 +150,8 @@ final class APIConnection: ChannelDuplexHandler {
         body = []
         if times.phase == .idle { times.enter(.reading) }
         guard head.method != .GET else { return }
-        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > server.limits.bodyBytes {
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+        if let length, length > server.limits.bodyBytes {
             return refuseBody(context)
         }
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
@@ -223,12 +237,12 @@ final class APIConnection: ChannelDuplexHandler {
     /// The last answer of a connection whose client may still be sending: closing at once would reset the
     /// connection, and the client would never read why.
     private func refuse(_ answer: APIResponse, _ context: ChannelHandlerContext) {
-        guard times.phase != .ending else { return }
+        guard !isOver else { return }
         let form = AnswerForm(isHTTP10: false, keepAlive: false, withoutBody: false)
         head = nil
         body = []
         waiting.removeAll()
-        times.enter(.ending)
+        times.enter(.lingering)
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(server.bytes(answer, form: form))).whenComplete { _ in
             channel.close(mode: .output, promise: nil)
@@ -236,7 +250,7 @@ final class APIConnection: ChannelDuplexHandler {
     }
 
     private func end(_ context: ChannelHandlerContext) {
-        guard times.phase != .ending else { return }
+        guard !isOver else { return }
         times.enter(.ending)
         waiting.removeAll()
         needsFlush = false

@@ -145,7 +145,7 @@ public final class APIServer: Sendable {
             if let ready = state.cache.find(key, at: moment.nanoseconds) { return ready }
             let date = wallClock()
             guard let snapshot = state.snapshot else {
-                return APIResponse.text("the agent is starting", status: 503).bytes(form, common: state.common, date: date)
+                return APIResponse.starting.bytes(form, common: state.common, date: date)
             }
             let request = APIRequest(method: head.method.rawValue, target: head.uri)
             let answer: APIResponse =
@@ -169,7 +169,9 @@ public final class APIServer: Sendable {
     }
 
     /// Checks who asks, routes, and has the command carried out.
-    func change(_ request: APIRequest, from client: APIClientIdentity, on loop: any EventLoop) -> EventLoopFuture<APIResponse> {
+    func change(
+        _ request: APIRequest, from client: APIClientIdentity, on loop: any EventLoop
+    ) -> EventLoopFuture<APIResponse> {
         loop.makeFutureWithTask { [self] in
             let (options, snapshot) = state.withLockedValue { ($0.options, $0.snapshot) }
             let members = options.security.allowlistIncludesMembers
@@ -187,7 +189,7 @@ public final class APIServer: Sendable {
     }
 
     private func carryOut(_ request: APIRequest, _ snapshot: APISnapshot?) async -> APIResponse {
-        guard let snapshot else { return .text("the agent is starting", status: 503) }
+        guard let snapshot else { return .starting }
         switch snapshot.route(request, at: now(), wallTime: wallClock()) {
         case .answer(let answer): return answer
         case .command(let command):

@@ -24,7 +24,8 @@ extension APIServer {
             let added = security.tls == nil ? [] : extraHeadersWithTLS
             let names = Set(added.map { $0.name.lowercased() })
             return CommonHeaders(
-                server: serverTokens.header, extra: extraHeaders.filter { !names.contains($0.name.lowercased()) } + added)
+                server: serverTokens.header,
+                extra: extraHeaders.filter { !names.contains($0.name.lowercased()) } + added)
         }
     }
 

@@ -129,7 +129,8 @@ public struct APISnapshot: Sendable {
 
     /// How far the leader's log reaches, as far as we have heard: from the store and through the wal receiver.
     func leaderLocation(at now: BootInstant) -> LSN? {
-        [freshCluster(at: now)?.status.optime, latestEndLocation].compactMap(\.self).max().flatMap { $0 == .zero ? nil : $0 }
+        let known = [freshCluster(at: now)?.status.optime, latestEndLocation].compactMap(\.self)
+        return known.max().flatMap { $0 == .zero ? nil : $0 }
     }
 
     enum SynchronousRole { case none, sync, quorum }

@@ -65,8 +65,8 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     /// Leading bits that must agree.
     public var prefix: Int
 
-    /// - Parameter text: `192.0.2.1`, `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `2001:db8::/32`; nil for anything else,
-    ///   names among it.
+    /// - Parameter text: `192.0.2.1`, `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `2001:db8::/32`; nil for anything
+    ///   else, names among it.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let address = IPAddress(parts[0]) else { return nil }

@@ -67,5 +67,7 @@ extension APIResponse {
     }
     public static let runningAsLeader = text("Running as a leader", status: 500)
 
+    /// Nothing was decided yet.
+    static let starting = text("the agent is starting", status: 503)
     public static let reloadScheduled = text("reload scheduled", status: 202)
 }

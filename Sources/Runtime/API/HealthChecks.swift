@@ -4,7 +4,8 @@ import PostgresModel
 import Timekeeping
 
 /// The health checks of the compatibility sheet, c.3. Most are told by a word anywhere in the path, in this order,
-/// because balancers in production rely on `/replica/` and the like; those of synchronous replication by the whole path.
+/// because balancers in production rely on `/replica/` and the like; those of synchronous replication by the whole
+/// path.
 enum HealthCheck: String, CaseIterable {
     case standbyLeader, leader, primary, replica, readOnly, health
     case sync, quorum, async, readOnlySync, readOnlyQuorum

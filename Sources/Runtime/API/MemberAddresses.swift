@@ -36,9 +36,9 @@ enum MemberAddresses {
         var next = first
         while let entry = next {
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            if getnameinfo(
-                entry.pointee.ai_addr, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-            {
+            let code = getnameinfo(
+                entry.pointee.ai_addr, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+            if code == 0 {
                 let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
                 if let address = IPAddress(String(decoding: bytes, as: UTF8.self)) { found.append(address) }
             }

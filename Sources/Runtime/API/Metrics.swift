@@ -27,7 +27,9 @@ extension APISnapshot {
     }
 
     private func log(into page: inout MetricsPage, at now: BootInstant) {
-        func position(_ lsn: LSN?, _ shown: Bool) -> String { String(hasServerStatus && shown ? lsn?.rawValue ?? 0 : 0) }
+        func position(_ lsn: LSN?, _ shown: Bool) -> String {
+            String(hasServerStatus && shown ? lsn?.rawValue ?? 0 : 0)
+        }
         let isStandby = !isRunningPrimary
         page.add("patroni_xlog_location", .counter, "Flushed position of the primary's log in bytes; 0 on others.",
             value: position(location, isRunningPrimary))
@@ -44,7 +46,8 @@ extension APISnapshot {
             value: hasServerStatus && isStandby ? Self.epoch(replayedTimestamp) : "0")
         page.add("patroni_xlog_paused", .gauge, "1 while replay is paused.", hasServerStatus && isReplayPaused)
         if hasServerStatus {
-            page.add("patroni_postgres_streaming", .gauge, "1 while a standby streams.", replicationState == "streaming")
+            page.add("patroni_postgres_streaming", .gauge, "1 while a standby streams.",
+                replicationState == "streaming")
             page.add("patroni_postgres_in_archive_recovery", .gauge, "1 while a standby reads from the archive.",
                 replicationState == "in archive recovery")
         }
@@ -55,7 +58,8 @@ extension APISnapshot {
     private func cluster(into page: inout MetricsPage, at now: BootInstant) {
         page.add("patroni_cluster_unlocked", .gauge, "1 while nobody holds the leader's lock, as far as is known.",
             freshCluster(at: now)?.leader == nil)
-        page.add("patroni_failsafe_mode_is_active", .gauge, "1 while the leader stays without the store.", isFailsafeActive)
+        page.add("patroni_failsafe_mode_is_active", .gauge, "1 while the leader stays without the store.",
+            isFailsafeActive)
         page.add("patroni_failsafe_mode_enabled", .gauge, "1 when failsafe_mode is on.", isFailsafeEnabled)
         page.add("patroni_failsafe_member", .gauge, "1 when this member is on the failsafe list.",
             isFailsafeEnabled && cluster?.failsafe?[name] != nil)
@@ -76,7 +80,8 @@ extension APISnapshot {
 
     private func own(into page: inout MetricsPage, at now: BootInstant) {
         let left = leaderUntil.map { max(.zero, $0 - now) } ?? .zero
-        page.add("pgadopt_leader_lease_remaining_seconds", .gauge, "What is left of the leader's lease here; 0: no leader.",
+        page.add("pgadopt_leader_lease_remaining_seconds", .gauge,
+            "What is left of the leader's lease here; 0: not the leader.",
             value: String(left.inSeconds))
         page.add("pgadopt_last_cycle_age_seconds", .gauge, "Time since the last decision was completed.",
             value: String((now - lastCycle).inSeconds))
@@ -85,8 +90,9 @@ extension APISnapshot {
 
     /// Patroni's words for the numbers 0 to 14, in the order of `MemberState`.
     private static let stateWords = [
-        "initdb", "initdb_failed", "custom_bootstrap", "custom_bootstrap_failed", "creating_replica", "running", "starting",
-        "bootstrap_starting", "start_failed", "restarting", "restart_failed", "stopping", "stopped", "stop_failed", "crashed",
+        "initdb", "initdb_failed", "custom_bootstrap", "custom_bootstrap_failed", "creating_replica", "running",
+        "starting", "bootstrap_starting", "start_failed", "restarting", "restart_failed", "stopping", "stopped",
+        "stop_failed", "crashed",
     ]
 
     private var failoverPriority: Int64 {
@@ -97,7 +103,7 @@ extension APISnapshot {
 
     /// Seconds since 1970 with microseconds; 0 for what cannot be read.
     private static func epoch(_ text: String?) -> String {
-        guard let time = try? text.map({ text throws(WallTime.Failure) in try WallTime(parsing: text) }) else { return "0" }
+        guard let text, let time = try? WallTime(parsing: text) else { return "0" }
         let fraction = String(time.microseconds - time.seconds * 1_000_000)
         return "\(time.seconds)." + String(repeating: "0", count: 6 - fraction.count) + fraction
     }

@@ -5,7 +5,7 @@ import NIOHTTP1
 struct AnswerForm: Hashable {
     var isHTTP10: Bool
     var keepAlive: Bool
-    /// HEAD and OPTIONS get no body; what HEAD would get is the router's matter.
+    /// HEAD: no body, and no word of its length.
     var withoutBody: Bool
 }
 
@@ -24,7 +24,7 @@ extension APIResponse {
         if let contentType { head += "Content-Type: \(contentType)\r\n" }
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) { head += "\(name): \(value)\r\n" }
         for header in common.extra { head += "\(header.name): \(header.value)\r\n" }
-        head += "Content-Length: \(body.utf8.count)\r\n"
+        if !form.withoutBody { head += "Content-Length: \(body.utf8.count)\r\n" }
         if !form.keepAlive {
             head += "Connection: close\r\n"
         } else if form.isHTTP10 {
@@ -50,7 +50,8 @@ public struct HTTPExtraHeader: Equatable, Sendable {
             (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
                 || "!#$%&'*+-.^_`|~".utf8.contains(byte)
         }
-        guard !name.isEmpty, isToken, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
+        let isText = value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        guard !name.isEmpty, isToken, isText else { return nil }
         self.name = name
         self.value = value
     }

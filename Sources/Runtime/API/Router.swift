@@ -8,16 +8,6 @@ public enum APIRoute: Equatable, Sendable {
     case command(APICommand)
 }
 
-extension APIRequest {
-    /// Whether the request can change something: those are the ones that must prove who they are.
-    var isUnsafe: Bool {
-        switch method {
-        case "GET", "HEAD", "OPTIONS": false
-        default: true
-        }
-    }
-}
-
 extension APISnapshot {
     /// - Parameters:
     ///   - now: the moment against which the lock's deadline is judged.

@@ -82,7 +82,8 @@ struct TLSFiles: Equatable, Sendable {
 
     static func read(_ path: String) throws(APIServerError) -> [UInt8] {
         guard let file = fopen(path, "re") else {
-            throw APIServerError(code: .unreadable, message: "\(path) cannot be read: \(String(cString: strerror(errno)))")
+            let reason = String(cString: strerror(errno))
+            throw APIServerError(code: .unreadable, message: "\(path) cannot be read: \(reason)")
         }
         defer { fclose(file) }
         var bytes: [UInt8] = []

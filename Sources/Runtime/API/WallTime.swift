@@ -40,6 +40,7 @@ public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible 
         let month = try reader.number(2)
         try reader.expect("-")
         let day = try reader.number(2)
+        guard !reader.isAtEnd else { throw .zoneMissing }
         guard reader.accept("T") || reader.accept(" ") || reader.accept("t") else { throw .unreadable }
         let hour = try reader.number(2)
         try reader.expect(":")
@@ -69,7 +70,8 @@ public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible 
         let micros = microseconds - seconds * 1_000_000
         let fraction = micros == 0 ? "" : "." + Self.padded(micros, 6)
         let sign = offsetMinutes < 0 ? "-" : "+"
-        let zone = "\(sign)\(Self.padded(Int64(abs(offsetMinutes) / 60), 2)):\(Self.padded(Int64(abs(offsetMinutes) % 60), 2))"
+        let offset = Int64(abs(offsetMinutes))
+        let zone = "\(sign)\(Self.padded(offset / 60, 2)):\(Self.padded(offset % 60, 2))"
         return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(date, 2))T\(Self.padded(time / 3600, 2))"
             + ":\(Self.padded(time / 60 % 60, 2)):\(Self.padded(time % 60, 2))\(fraction)\(zone)"
     }
@@ -81,7 +83,8 @@ public struct WallTime: Hashable, Comparable, Sendable, CustomStringConvertible 
         let time = seconds - day * 86_400
         let names = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        return "\(names[Int(((day % 7) + 7) % 7)]), \(Self.padded(date, 2)) \(months[Int(month) - 1]) \(Self.padded(year, 4)) "
+        let weekday = names[Int(((day % 7) + 7) % 7)]
+        return "\(weekday), \(Self.padded(date, 2)) \(months[Int(month) - 1]) \(Self.padded(year, 4)) "
             + "\(Self.padded(time / 3600, 2)):\(Self.padded(time / 60 % 60, 2)):\(Self.padded(time % 60, 2)) GMT"
     }
 

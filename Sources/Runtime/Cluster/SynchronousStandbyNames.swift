@@ -37,9 +37,6 @@ public struct SynchronousStandbyNames: Hashable, Sendable {
     public var isNone: Bool { names.isEmpty }
     /// Members' names, the placeholder left out.
     public var members: [String] { names.filter { $0 != Self.placeholderName } }
-
-    /// Any set of this size out of `names` acknowledges: ANY, or FIRST over all of them.
-    public var waitsForAnyOf: Bool { method == .any || count == names.count }
 }
 
 extension SynchronousStandbyNames: CustomStringConvertible {

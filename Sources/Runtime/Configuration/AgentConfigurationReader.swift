@@ -10,6 +10,15 @@ public struct AgentConfigurationReading: Sendable {
     public var problems: [Diagnostic]
     /// Environment variables that gave a value; no program that the agent starts should see them.
     public var consumedVariables: [String] = []
+    /// All sources merged, for messages and for printing.
+    var root: YAMLNode?
+    /// The names of the sources, by the index that positions carry.
+    var files: [String] = []
+
+    init(configuration: AgentConfiguration?, problems: [Diagnostic]) {
+        self.configuration = configuration
+        self.problems = problems
+    }
 
     public var warnings: [Diagnostic] { problems.filter { $0.severity == .warning } }
     public var errors: [Diagnostic] { problems.filter { $0.severity == .error } }
@@ -94,9 +103,9 @@ struct AgentConfigurationReader {
         let tags = tags(root["tags"])
         let bootstrap = bootstrap(root["bootstrap"])
         let log = log(root["log"])
-        guard let scope = root["scope"]?.asText, let name = root["name"]?.asText else { return nil }
+        guard let scope = root["scope"]?.givenText, let name = root["name"]?.givenText else { return nil }
         guard let restapi, let etcd, let postgresql else { return nil }
-        let namespace = root["namespace"]?.asText ?? "service"
+        let namespace = root["namespace"]?.givenText ?? "service"
         var configuration = AgentConfiguration(
             scope: scope, name: name, namespace: namespace.split(separator: "/").joined(separator: "/"),
             restapi: restapi, etcd: etcd, postgresql: postgresql, bootstrap: bootstrap, tags: tags,
@@ -109,24 +118,24 @@ struct AgentConfigurationReader {
         typealias RestAPI = AgentConfiguration.RestAPI
         let login = login(node?["authentication"])
         keyNeedsCertificate(node)
-        if let key = node?.mapping?["verify_client"], key.value.asText != "none", node?["cafile"] == nil {
+        if let key = node?.mapping?["verify_client"], key.value.givenText != "none", node?["cafile"] == nil {
             report.error("'verify_client' needs the authority of the clients' certificates", at: key.keyPosition,
                 allowed: "'cafile' beside it")
         }
-        guard let listen = node?["listen"]?.asText.flatMap({ ListenAddress($0) }) else { return nil }
-        guard let address = node?["connect_address"]?.asText.flatMap({ HostPort($0) }) else { return nil }
+        guard let listen = node?["listen"]?.givenText.flatMap({ ListenAddress($0) }) else { return nil }
+        guard let address = node?["connect_address"]?.givenText.flatMap({ HostPort($0) }) else { return nil }
         var result = RestAPI(
-            listen: listen, connectAddress: address, certificateFile: node?["certfile"]?.asText,
-            keyFile: node?["keyfile"]?.asText, caFile: node?["cafile"]?.asText,
+            listen: listen, connectAddress: address, certificateFile: node?["certfile"]?.givenText,
+            keyFile: node?["keyfile"]?.givenText, caFile: node?["cafile"]?.givenText,
             verifyClient: word(node?["verify_client"]) ?? .none, authentication: login)
         result.keyFilePassword = secret(node?["keyfile_password"])
-        result.ciphers = node?["ciphers"]?.asText
+        result.ciphers = node?["ciphers"]?.givenText
         result.allowlist = node?["allowlist"]?.commaList ?? []
         result.allowlistIncludeMembers = node?["allowlist_include_members"]?.asBool ?? false
         result.extraHeaders = headers(node?["http_extra_headers"])
         result.tlsExtraHeaders = headers(node?["https_extra_headers"])
         result.requestQueueSize = node?["request_queue_size"]?.asInt
-        result.serverTokens = node?["server_tokens"]?.asText.flatMap { .init(word: $0) } ?? .original
+        result.serverTokens = node?["server_tokens"]?.givenText.flatMap { .init(word: $0) } ?? .original
         return result
     }
 
@@ -135,9 +144,9 @@ struct AgentConfigurationReader {
         result.authentication = login(node?["authentication"])
         keyNeedsCertificate(node)
         result.insecure = node?["insecure"]?.asBool ?? false
-        result.caFile = node?["cacert"]?.asText
-        result.certificateFile = node?["certfile"]?.asText
-        result.keyFile = node?["keyfile"]?.asText
+        result.caFile = node?["cacert"]?.givenText
+        result.certificateFile = node?["certfile"]?.givenText
+        result.keyFile = node?["keyfile"]?.givenText
         result.keyFilePassword = secret(node?["keyfile_password"])
         return result
     }
@@ -148,10 +157,10 @@ struct AgentConfigurationReader {
     }
 
     private func headers(_ node: YAMLNode?) -> [AgentConfiguration.RestAPI.Header] {
-        node?.mapping?.entries.compactMap { entry in entry.value.asText.map { .init(entry.key, $0) } } ?? []
+        node?.mapping?.entries.compactMap { entry in entry.value.givenText.map { .init(entry.key, $0) } } ?? []
     }
 
-    private func secret(_ node: YAMLNode?) -> Credential? { node?.asText.map { .inline($0) } }
+    private func secret(_ node: YAMLNode?) -> Credential? { node?.givenText.map { .inline($0) } }
 
     private mutating func bootstrap(_ node: YAMLNode?) -> AgentConfiguration.Bootstrap {
         var result = AgentConfiguration.Bootstrap(
@@ -162,8 +171,8 @@ struct AgentConfigurationReader {
             node["initdb"], named: "initdb", refused: ["pgdata", "nosync", "pwfile", "sync-only", "version", "help"])
         result.pgHBA = node["pg_hba"]?.sequence?.compactMap(\.asText) ?? []
         let post = node["post_bootstrap"] ?? node["post_init"]
-        result.postBootstrap = post?.asText.flatMap { CommandWords($0) }
-        if let method = node["method"], let name = method.asText, name != "initdb" {
+        result.postBootstrap = post?.givenText.flatMap { CommandWords($0) }
+        if let method = node["method"], let name = method.givenText, name != "initdb" {
             if node[name] == nil {
                 options.report.error(
                     "the method '\(name.excerpt)' has no section below bootstrap", at: method.position,
@@ -184,10 +193,10 @@ struct AgentConfigurationReader {
         let port = node["port"]?.asInt ?? 2379
         let texts = node["hosts"]?.sequence?.compactMap(\.asText)
             ?? node["hosts"]?.commaList
-            ?? node["host"]?.asText.map { [$0] } ?? []
+            ?? node["host"]?.givenText.map { [$0] } ?? []
         var endpoints = texts.compactMap { HostPort($0, defaultPort: port) }
-        var usesTLS = node["protocol"]?.asText == "https"
-        if endpoints.isEmpty, let text = (node["proxy"] ?? node["url"])?.asText,
+        var usesTLS = node["protocol"]?.givenText == "https"
+        if endpoints.isEmpty, let text = (node["proxy"] ?? node["url"])?.givenText,
             let (place, isTLS) = AgentSchema.endpoint(url: text, defaultPort: port) {
             endpoints = [place]
             usesTLS = usesTLS || isTLS
@@ -196,8 +205,8 @@ struct AgentConfigurationReader {
             report.error("etcd3 names no endpoint", at: node.position, allowed: "hosts: [host:port, ...]")
         }
         return AgentConfiguration.Etcd(
-            endpoints: endpoints, usesTLS: usesTLS, caFile: node["cacert"]?.asText,
-            certificateFile: node["cert"]?.asText, keyFile: node["key"]?.asText, login: login)
+            endpoints: endpoints, usesTLS: usesTLS, caFile: node["cacert"]?.givenText,
+            certificateFile: node["cert"]?.givenText, keyFile: node["key"]?.givenText, login: login)
     }
 
     private mutating func postgres(_ node: YAMLNode?) -> AgentConfiguration.Postgres? {
@@ -208,15 +217,15 @@ struct AgentConfigurationReader {
         var reader = PostgresOptionsReader(node, report: report)
         let options = reader.read()
         report = reader.report
-        guard let listen = node?["listen"]?.asText.flatMap({ ListenAddress($0, defaultPort: 5432) }) else { return nil }
-        guard let address = node?["connect_address"]?.asText.flatMap({ HostPort($0, defaultPort: 5432) })
+        guard let listen = node?["listen"]?.givenText.flatMap({ ListenAddress($0, defaultPort: 5432) }) else { return nil }
+        guard let address = node?["connect_address"]?.givenText.flatMap({ HostPort($0, defaultPort: 5432) })
         else { return nil }
-        guard let dataDirectory = node?["data_dir"]?.asText else { return nil }
+        guard let dataDirectory = node?["data_dir"]?.givenText else { return nil }
         var result = AgentConfiguration.Postgres(
             listen: listen, connectAddress: address, dataDirectory: dataDirectory,
-            configDirectory: node?["config_dir"]?.asText, pgpass: node?["pgpass"]?.asText, superuser: superuser,
+            configDirectory: node?["config_dir"]?.givenText, pgpass: node?["pgpass"]?.givenText, superuser: superuser,
             replication: replication, rewind: rewind)
-        result.proxyAddress = node?["proxy_address"]?.asText.flatMap { HostPort($0, defaultPort: 5432) }
+        result.proxyAddress = node?["proxy_address"]?.givenText.flatMap { HostPort($0, defaultPort: 5432) }
         result.options = options
         return result
     }
@@ -226,19 +235,19 @@ struct AgentConfigurationReader {
         if let both = mapping["password_file"], let password = mapping["password"], !password.value.isNull {
             report.error("'password' and 'password_file' are both given; allowed: one of them", at: both.keyPosition)
         }
-        guard let username = node["username"]?.asText else { return nil }
-        let file = node["password_file"]?.asText.map { Credential.file($0) }
+        guard let username = node["username"]?.givenText else { return nil }
+        let file = node["password_file"]?.givenText.map { Credential.file($0) }
         var login = Login(username: username, password: file ?? secret(node["password"]))
         login.security.sslmode = word(node["sslmode"])
-        login.security.sslcert = node["sslcert"]?.asText
-        login.security.sslkey = node["sslkey"]?.asText
+        login.security.sslcert = node["sslcert"]?.givenText
+        login.security.sslkey = node["sslkey"]?.givenText
         login.security.sslpassword = secret(node["sslpassword"])
-        login.security.sslrootcert = node["sslrootcert"]?.asText
-        login.security.sslcrl = node["sslcrl"]?.asText
-        login.security.sslcrldir = node["sslcrldir"]?.asText
-        login.security.gssencmode = node["gssencmode"]?.asText
-        login.security.channelBinding = node["channel_binding"]?.asText
-        login.security.sslnegotiation = node["sslnegotiation"]?.asText
+        login.security.sslrootcert = node["sslrootcert"]?.givenText
+        login.security.sslcrl = node["sslcrl"]?.givenText
+        login.security.sslcrldir = node["sslcrldir"]?.givenText
+        login.security.gssencmode = node["gssencmode"]?.givenText
+        login.security.channelBinding = node["channel_binding"]?.givenText
+        login.security.sslnegotiation = node["sslnegotiation"]?.givenText
         return login
     }
 
@@ -255,8 +264,8 @@ struct AgentConfigurationReader {
         let standard = AgentConfiguration.Watchdog()
         let margin = node?["safety_margin"]
         return AgentConfiguration.Watchdog(
-            mode: watchdogMode(node?["mode"]) ?? standard.mode, device: node?["device"]?.asText ?? standard.device,
-            safetyMargin: margin?.asText == "-1" ? nil : margin?.asDuration ?? standard.safetyMargin)
+            mode: watchdogMode(node?["mode"]) ?? standard.mode, device: node?["device"]?.givenText ?? standard.device,
+            safetyMargin: margin?.givenText == "-1" ? nil : margin?.asDuration ?? standard.safetyMargin)
     }
 
     /// A bare `off` is a boolean to other readers of YAML.
@@ -266,12 +275,12 @@ struct AgentConfigurationReader {
 
     private mutating func log(_ node: YAMLNode?) -> AgentConfiguration.Log {
         var log = AgentConfiguration.Log(form: word(node?["type"]) ?? .plain)
-        log.level = node?["level"]?.asText.flatMap { .init(word: $0) } ?? .info
-        log.format = node?["format"]?.asText.flatMap { LogFormat($0) } ?? .standard
+        log.level = node?["level"]?.givenText.flatMap { .init(word: $0) } ?? .info
+        log.format = node?["format"]?.givenText.flatMap { LogFormat($0) } ?? .standard
         log.jsonFields = jsonFields(node?["format"]) ?? log.format.fields
-        log.dateFormat = node?["dateformat"]?.asText
+        log.dateFormat = node?["dateformat"]?.givenText
         log.staticFields = node?["static_fields"]?.value.json.object ?? .init()
-        if let directory = node?["dir"]?.asText {
+        if let directory = node?["dir"]?.givenText {
             var file = AgentConfiguration.Log.File(directory: directory)
             file.mode = node?["mode"]?.asInt
             if let count = node?["file_num"]?.asInt { file.count = count }
@@ -279,7 +288,7 @@ struct AgentConfigurationReader {
             log.file = file
         }
         for entry in node?["loggers"]?.mapping?.entries ?? [] {
-            log.loggers[entry.key] = entry.value.asText.flatMap { .init(word: $0) }
+            log.loggers[entry.key] = entry.value.givenText.flatMap { .init(word: $0) }
         }
         log.deduplicatesHeartbeats = node?["deduplicate_heartbeat_logs"]?.asBool ?? false
         return log
@@ -291,8 +300,8 @@ struct AgentConfigurationReader {
         var fields: [LogFormat.NamedField] = []
         for item in items {
             let entry = item.mapping?.entries.first
-            guard let word = entry?.key ?? item.asText, let field = LogFormat.Field(rawValue: word),
-                let name = entry == nil ? word : entry?.value.asText
+            guard let word = entry?.key ?? item.givenText, let field = LogFormat.Field(rawValue: word),
+                let name = entry == nil ? word : entry?.value.givenText
             else {
                 report.error(
                     "a field of 'format' is \(item.kindText)", at: item.position,
@@ -306,15 +315,15 @@ struct AgentConfigurationReader {
 
     private func own(_ node: YAMLNode?) -> AgentConfiguration.Own {
         AgentConfiguration.Own(
-            runtimeDirectory: node?["runtime_dir"]?.asText, stateDirectory: node?["state_dir"]?.asText,
-            guardProgram: node?["guard"]?.asText, configFile: node?["config_file"]?.asText,
-            hbaFile: node?["hba_file"]?.asText, identFile: node?["ident_file"]?.asText,
-            includeFile: node?["include_file"]?.asText, legacyUnit: node?["legacy_unit"]?.asText,
+            runtimeDirectory: node?["runtime_dir"]?.givenText, stateDirectory: node?["state_dir"]?.givenText,
+            guardProgram: node?["guard"]?.givenText, configFile: node?["config_file"]?.givenText,
+            hbaFile: node?["hba_file"]?.givenText, identFile: node?["ident_file"]?.givenText,
+            includeFile: node?["include_file"]?.givenText, legacyUnit: node?["legacy_unit"]?.givenText,
             postmasterOptions: node?["postmaster_options"]?.sequence?.compactMap(\.asText) ?? [])
     }
 
     private func word<Word: RawRepresentable<String>>(_ node: YAMLNode?) -> Word? {
-        node?.asText.flatMap { Word(rawValue: $0) }
+        node?.givenText.flatMap { Word(rawValue: $0) }
     }
 }
 
@@ -328,6 +337,9 @@ extension MemberTags {
 }
 
 extension YAMLNode {
+    /// As `asText`; an empty text is the same as none.
+    var givenText: String? { asText.flatMap { $0.isEmpty ? nil : $0 } }
+
     /// A list, or one text with commas.
     var commaList: [String]? {
         sequence?.compactMap(\.asText) ?? asText?.split(separator: ",").map { $0.trimmingSpaces }

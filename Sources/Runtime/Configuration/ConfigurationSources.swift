@@ -39,6 +39,8 @@ extension AgentConfiguration {
         var reading = AgentConfigurationReading(
             configuration: reader.report.hasErrors ? nil : configuration, problems: reader.report.sorted)
         reading.consumedVariables = consumed
+        reading.root = root
+        reading.files = reader.report.files
         return reading
     }
 }

@@ -23,7 +23,7 @@ struct PostgresOptionsReader {
         readSettings(into: &result)
         result.pgCtlTimeout = section?["pg_ctl_timeout"]?.asDuration
         result.usePgRewind = bool("use_pg_rewind")
-        result.rewindOptions = options("rewind", refused: ["target-pgdata", "source-pgdata", "source-server", "write-recovery-conf", "dry-run", "restore-target-wal", "config-file", "no-ensure-shutdown", "version", "help"])
+        result.rewindOptions = options("rewind", refused: Self.refusedByRewind)
         result.removeDataDirectoryOnRewindFailure = bool("remove_data_directory_on_rewind_failure")
         result.removeDataDirectoryOnDivergedTimelines = bool("remove_data_directory_on_diverged_timelines")
         result.createReplicaMethods = replicaMethods()
@@ -78,10 +78,11 @@ struct PostgresOptionsReader {
 
     private static func isDecidedByAgent(_ name: String) -> Bool {
         let name = name.lowercased()
-        return name.hasPrefix("recovery_target") || ["primary_conninfo", "primary_slot_name", "standby_mode", "trigger_file", "promote_trigger_file"].contains(name)
+        let decided = ["primary_conninfo", "primary_slot_name", "standby_mode", "trigger_file", "promote_trigger_file"]
+        return name.hasPrefix("recovery_target") || decided.contains(name)
     }
 
-    private func text(_ key: String) -> String? { section?[key]?.asText }
+    private func text(_ key: String) -> String? { section?[key]?.givenText }
     private func bool(_ key: String) -> Bool? { section?[key]?.asBool }
 
     private func lines(_ key: String) -> [String]? {
@@ -91,10 +92,10 @@ struct PostgresOptionsReader {
     private mutating func command(_ key: String) -> CommandWords? { command(section?[key], named: key) }
 
     mutating func command(_ node: YAMLNode?, named name: String) -> CommandWords? {
-        guard let node, let text = node.asText else { return nil }
+        guard let node, let text = node.givenText else { return nil }
         if let words = CommandWords(text) { return words }
         report.error(
-            "'\(name)' is no command: \(text.isEmpty ? "it is empty" : "a quote or a backslash has no partner")",
+            "'\(name)' is no command: a quote or a backslash has no partner",
             at: node.position, allowed: "a program with its arguments, quoted as in a shell")
         return nil
     }
@@ -112,6 +113,11 @@ extension PostgresOptionsReader {
     static let refusedByBasebackup: Set = [
         "pgdata", "format", "wal-method", "xlog-method", "gzip", "version", "dbname", "host", "port", "username",
         "password", "help",
+    ]
+
+    static let refusedByRewind: Set = [
+        "target-pgdata", "source-pgdata", "source-server", "write-recovery-conf", "dry-run", "restore-target-wal",
+        "config-file", "no-ensure-shutdown", "version", "help",
     ]
 
     private mutating func options(_ key: String, refused: Set<String>) -> [ProgramOption] {

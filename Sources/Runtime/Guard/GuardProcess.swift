@@ -181,6 +181,10 @@ public func runGuard(arguments: [String]) -> Int32 {
         let bytes = Array("pgadopt-guard: \(text)\n".utf8)
         _ = write(2, bytes, bytes.count)
     }
+    // A container's first process that is not an agent: `pgadopt-guard --init PROGRAM [ARGUMENT ...]`.
+    if arguments.count > 1, arguments[0] == "--init" {
+        return InitProcess.run(arguments[1], Array(arguments.dropFirst(2)))
+    }
     guard let options = GuardOptions(arguments: arguments) else {
         complain(GuardOptions.usage)
         return 2

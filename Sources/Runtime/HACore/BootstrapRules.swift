@@ -8,7 +8,9 @@ enum BootstrapRules {
             when: "the new cluster is being made, and the claim in `initialize` is not ours any more",
             then: "give it up",
             { $0.runningOperation == .bootstrap && $0.view != nil && !$0.claimIsOurs },
-            { _, _ in Outcome(.cancelOperation, reason: "the claim in initialize is gone: giving the new cluster up") }),
+            { _, _ in
+                Outcome(.cancelOperation, reason: "the claim in initialize is gone: giving the new cluster up")
+            }),
         Rule(
             238, "bootstrap.running", .bootstrap,
             when: "the claim is ours and work is under way",

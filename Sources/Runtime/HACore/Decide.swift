@@ -53,7 +53,9 @@ private func holdBack(_ outcome: inout Outcome, of rule: Rule, memory: Memory, n
 private func wake(_ outcome: Outcome, _ situation: Situation) -> BootInstant {
     var moments = [situation.now + situation.settings.loopWait]
     if let wake = outcome.wake { moments.append(wake) }
-    if situation.mayBePrimary, let deadline = situation.leadDeadline { moments.append(deadline) }
+    if situation.mayBePrimary, let deadline = situation.leadDeadline, deadline > situation.now {
+        moments.append(deadline)
+    }
     if let soon = situation.syncWake { moments.append(soon) }
     if let due = situation.scheduleWake { moments.append(due) }
     return max(moments.min() ?? situation.now, situation.now + .milliseconds(10))
@@ -71,6 +73,7 @@ extension Memory {
         } else {
             next.leads = next.leads && situation.mayBePrimary
         }
+        next.noteLease(o, isOurs: situation.iHoldTheLock)
         let isDown = situation.iHoldTheLock && situation.running == nil
         next.leaderDownSince = isDown ? next.leaderDownSince ?? o.server.crashedAt ?? o.now : nil
         next.noteCrash(o)
@@ -102,6 +105,22 @@ extension Memory {
         }
     }
 
+    private mutating func noteLease(_ o: Observation, isOurs: Bool) {
+        guard leads else {
+            leadLease = nil
+            leadsUntil = nil
+            return
+        }
+        guard case .held(let id, let deadline) = o.lease else { return }
+        if isOurs || id == leadLease {
+            leadLease = id
+            leadsUntil = deadline
+        } else if leadsUntil == nil {
+            // Taken over from an agent before us, whose lease nobody renews: its guard knows how long it lasts.
+            if case .armed(let armed) = o.guardian { leadsUntil = armed } else { leadsUntil = deadline }
+        }
+    }
+
     /// Crashes of the last `crashWindow` only, each once.
     private mutating func noteCrash(_ o: Observation) {
         crashes.removeAll { o.now - $0 > Situation.crashWindow || $0 > o.now }
@@ -113,9 +132,11 @@ extension Memory {
         if let leader = view.leader {
             lastLeader = leader.name
             leaderlessSince = nil
+            leaderlessRevision = nil
             if leader.createRevision != releasedLock || leader.name != o.me { releasedLock = nil }
         } else {
             leaderlessSince = leaderlessSince ?? o.now
+            leaderlessRevision = leaderlessRevision ?? view.revision
             releasedLock = nil
         }
         if let optime = view.status.optime { lastOptime = optime }

@@ -89,7 +89,9 @@ enum FollowingRules {
             when: "another member leads, this member is tagged nostream, and the standby has an upstream",
             then: "take it away, by reload: it replays from the archive",
             { $0.leaderIsAnother && $0.iAmStandby && $0.settings.noStream && $0.standby?.upstream != nil },
-            { s, _ in Outcome(.stopStreaming, reason: "\(s.me) is tagged nostream: no streaming from \(s.leaderName)") }),
+            { s, _ in
+                Outcome(.stopStreaming, reason: "\(s.me) is tagged nostream: no streaming from \(s.leaderName)")
+            }),
         Rule(
             281, "follow.archive", .following,
             when: "another member leads, this member is tagged nostream, and the standby has no upstream",

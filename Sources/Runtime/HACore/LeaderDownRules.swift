@@ -134,7 +134,9 @@ extension Situation {
 
     /// Who may get the lock after an orderly stop: in synchronous mode a synchronous standby, unless a failover (no
     /// leader in the request) names another.
-    fileprivate var successors: [String] { syncKey == nil || request?.leader == nil ? candidates : synchronousSuccessors }
+    fileprivate var successors: [String] {
+        syncKey == nil || request?.leader == nil ? candidates : synchronousSuccessors
+    }
     private var synchronousSuccessors: [String] {
         guard let sync = syncKey else { return [] }
         return candidates.filter { isVoter($0, sync) }

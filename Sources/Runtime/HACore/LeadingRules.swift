@@ -9,7 +9,9 @@ enum LeadingRules {
             then: "stop the server at once; the lock is given back next", isUrgent: true,
             { $0.iHoldTheLock && $0.iAmPrimary && $0.lacksWatchdog && !$0.isPaused },
             { s, _ in
-                Outcome(.begin(.demote(.immediate)), reason: "\(s.watchdogText), and it is required: stopping the server")
+                Outcome(
+                    .begin(.demote(.immediate)),
+                    reason: "\(s.watchdogText), and it is required: stopping the server")
             }),
         Rule(
             270, "lead.cannot-write", .leading,
@@ -31,7 +33,8 @@ enum LeadingRules {
             { $0.iHoldTheLock && $0.cannotWrite },
             { s, _ in
                 let since = s.primary?.writesHangSince.map { (s.now - $0).text } ?? ""
-                return Outcome(reason: "no write has ended for \(since) (full or hung disk?), and nobody else could lead")
+                return Outcome(
+                    reason: "no write has ended for \(since) (full or hung disk?), and nobody else could lead")
             }),
         Rule(
             201, "request.waits", .leading,
@@ -110,7 +113,7 @@ enum LeadingRules {
         Rule(
             260, "promote.sync-key", .leading,
             when: "we hold the lock, the server is a standby, and `sync` names another leader",
-            then: "make it ours before the promotion: whoever could lack a commit of ours may not lead after us",
+            then: "make it ours before the promotion: those who have every commit so far stay in it",
             { $0.iHoldTheLock && $0.iAmStandby && $0.identity == .matches && $0.mustWriteSyncForPromotion },
             { s, _ in
                 let key = s.syncKeyForPromotion ?? .nobody
@@ -124,7 +127,7 @@ enum LeadingRules {
         Rule(
             261, "promote.sync-names", .leading,
             when: "we hold the lock, the server is a standby, and its synchronous_standby_names do not fit `sync`",
-            then: "set them before the promotion: the first commit waits for whom it must",
+            then: "set them before the promotion: the first commits wait for those in `sync`",
             { s in
                 guard s.iHoldTheLock, s.iAmStandby, s.identity == .matches, let names = s.namesForPromotion,
                     let inForce = s.standby?.synchronousStandbys

@@ -26,8 +26,14 @@ public struct Memory: Equatable, Sendable {
     public var lastOptime: LSN?
     /// When the store was first seen without a leader; nil while there is one.
     public var leaderlessSince: BootInstant?
+    /// The store's revision then.
+    public var leaderlessRevision: Int64?
     /// The lock was ours when last seen, and the server may still be writable under it.
     public var leads: Bool
+    /// The lease that the lock hung on when it was last seen to be ours, and until when that one surely lasted: a
+    /// lease that was granted since protects nothing before the lock hangs on it.
+    public var leadLease: Int64?
+    public var leadsUntil: BootInstant?
     /// Since when we hold the lock while the server is not up; nil otherwise.
     public var leaderDownSince: BootInstant?
     /// The server was stopped because it did not answer: give the lock away rather than start it again.
@@ -48,6 +54,8 @@ public struct Memory: Equatable, Sendable {
 
     public init(
         lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
+        leaderlessRevision: Int64? = nil,
+        leadLease: Int64? = nil, leadsUntil: BootInstant? = nil,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
         releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
         syncNames: SyncNamesMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
@@ -60,7 +68,10 @@ public struct Memory: Equatable, Sendable {
         self.lastLeader = lastLeader
         self.lastOptime = lastOptime
         self.leaderlessSince = leaderlessSince
+        self.leaderlessRevision = leaderlessRevision
         self.leads = leads
+        self.leadLease = leadLease
+        self.leadsUntil = leadsUntil
         self.leaderDownSince = leaderDownSince
         self.givesUp = givesUp
         self.abstainUntil = abstainUntil

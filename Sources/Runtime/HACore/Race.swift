@@ -72,7 +72,9 @@ extension Situation {
         guard isQuorum, let sync = syncKey, !hasEveryCommit(me, sync), !iAmForced else { return nil }
         let others = sync.standbys.filter { !same($0, me) }
         let votes = others.filter { name in
-            o.peers.reports.contains { report in same(report.name, name) && report.answer.map { $0.lsn > .zero } ?? false }
+            o.peers.reports.contains { report in
+                same(report.name, name) && report.answer.map { $0.lsn > .zero } ?? false
+            }
         }.count
         let needed = isVoter(me, sync) ? sync.quorum : sync.quorum + 1
         return usableRound != nil && votes >= needed || needed == 0 ? nil : .tooFewVotes(votes, of: needed)
@@ -95,7 +97,7 @@ extension Situation {
 
     /// Positions compare only on one timeline; a higher timeline is ahead whatever its position.
     private func compare(_ answer: PeerReport.Answer, with standby: ServerObservation.Running) -> Place {
-        if settings.checkTimeline, settings.standbyCluster == nil, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
+        if comparesTimelines, let theirs = answer.timeline, let mine = standby.timeline, theirs != mine {
             return theirs > mine ? .ahead : .behind
         }
         let theirs = shared(answer.lsn, on: answer.timeline)
@@ -132,9 +134,12 @@ extension Situation {
     }
 
     var isBehindTimeline: Bool {
-        guard settings.checkTimeline, settings.standbyCluster == nil, let cluster = view?.timeline, let mine = running?.timeline else { return false }
+        guard comparesTimelines, let cluster = view?.timeline, let mine = running?.timeline else { return false }
         return mine < cluster
     }
+
+    /// The timelines of a standby cluster are the remote cluster's.
+    private var comparesTimelines: Bool { settings.checkTimeline && settings.standbyCluster == nil }
 
     /// The request names me, and I am to have everything before I take the lock.
     var iAmTheCandidate: Bool { request?.candidate == me && requestIsActive }

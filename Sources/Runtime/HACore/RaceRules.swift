@@ -26,8 +26,8 @@ enum RaceRules {
             { s, _ in Outcome(reason: "nobody leads; \(s.watchdogText): staying out of the race") }),
         Rule(
             262, "race.not-synchronous", .race,
-            when: "nobody leads, and this member could lack commits that were acknowledged (synchronous mode), unless a "
-                + "failover names it",
+            when: "nobody leads, and this member could lack commits that were acknowledged (synchronous mode), unless "
+                + "a failover that was asked for since then names it",
             then: "stay out",
             { $0.isNotSynchronous },
             { s, _ in
@@ -56,7 +56,8 @@ enum RaceRules {
             then: "stay out: the operator holds this standby back",
             { $0.standby.map { $0.isReplayPaused || $0.applyDelay > .zero } ?? false },
             { s, _ in
-                let how = s.standby?.isReplayPaused ?? false ? "paused" : "delayed by \(s.standby?.applyDelay.text ?? "")"
+                let isPaused = s.standby?.isReplayPaused ?? false
+                let how = isPaused ? "paused" : "delayed by \(s.standby?.applyDelay.text ?? "")"
                 return Outcome(reason: "nobody leads; replay is \(how) here, staying out of the race")
             }),
         Rule(
@@ -96,10 +97,10 @@ enum RaceRules {
             { s, _ in Outcome(.acquireLock, reason: "\(s.requestText): everything is here, taking the lock") }),
         Rule(
             128, "race.lagging", .race,
-            when: "nobody leads and this standby is further behind than maximum_lag_on_failover, unless it has every "
-                + "commit (synchronous mode) or a failover names it",
+            when: "nobody leads and this standby is further behind than maximum_lag_on_failover (not in synchronous "
+                + "mode, which asks for every commit instead)",
             then: "stay out",
-            { $0.lag > $0.settings.maximumLagOnFailover && $0.syncKey == nil && !$0.iAmForced },
+            { $0.lag > $0.settings.maximumLagOnFailover && $0.syncKey == nil },
             { s, _ in
                 Outcome(
                     reason: "\(s.lag) behind \(s.lastOptime ?? .zero), more than the "
@@ -122,7 +123,7 @@ enum RaceRules {
             }),
         Rule(
             269, "race.forced", .race,
-            when: "nobody leads, a failover names us, and no member runs as a primary",
+            when: "nobody leads, a failover that was asked for since then names us, and no member runs as a primary",
             then: "take the lock, whoever is ahead: that was asked for",
             { $0.iAmForced },
             { s, _ in

@@ -111,7 +111,8 @@ extension Situation {
     /// Until when the server may be writable: our lease's deadline while the lock is (or was last seen) ours;
     /// else the one the guard still holds from an agent before us.
     var leadDeadline: BootInstant? {
-        let lease = memory.leads || (leaderIsMyName && leader?.lease == leaseID) ? leaseDeadline : nil
+        let isUnderOurs = leaderIsMyName && leader?.lease == leaseID
+        let lease = isUnderOurs ? leaseDeadline : memory.leads ? memory.leadsUntil : nil
         if let latest = [lease, memory.leads ? o.failsafe.leadUntil : nil].compactMap({ $0 }).max() { return latest }
         if case .armed(let deadline) = o.guardian { return deadline }
         return nil

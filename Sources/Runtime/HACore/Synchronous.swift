@@ -27,13 +27,20 @@ extension Situation {
         return "sync names \(sync.leader ?? "nobody") and \(list)" + (isQuorum ? ", quorum \(sync.quorum)" : "")
     }
 
-    /// A failover that was asked for (no leader in the request) to this member: its loss is accepted.
-    var iAmForced: Bool { iAmTheCandidate && request?.leader == nil }
+    /// A failover to this member (no leader in the request) that was asked for when nobody led already: whoever asked
+    /// accepts what is lost. One that was asked of a living leader is an ordinary wish when that leader dies.
+    var iAmForced: Bool {
+        guard iAmTheCandidate, let request, request.leader == nil, let since = memory.leaderlessRevision
+        else { return false }
+        return request.modRevision > since
+    }
 
     /// Synchronous mode forbids this member the lock.
     var isNotSynchronous: Bool {
         guard let sync = syncKey, !iAmForced else { return false }
         if hasEveryCommit(me, sync) { return false }
+        // A primary cannot tell what it lacks by asking standbys.
+        if iAmPrimary { return true }
         return !isQuorum || (request?.leader != nil && requestIsActive && !isVoter(me, sync))
     }
 
@@ -82,7 +89,8 @@ extension Situation {
 
         func isBetter(than other: Choice, sync: SyncKey?) -> Bool {
             if member.mayLead != other.member.mayLead { return member.mayLead }
-            if member.syncPriority != other.member.syncPriority { return member.syncPriority > other.member.syncPriority }
+            let priority = member.syncPriority, theirPriority = other.member.syncPriority
+            if priority != theirPriority { return priority > theirPriority }
             let mine = isChosen(sync), theirs = other.isChosen(sync)
             if mine != theirs { return mine }
             let a = connection.acknowledged ?? .zero, b = other.connection.acknowledged ?? .zero
@@ -176,18 +184,17 @@ extension Situation {
 // MARK: Promotion
 
 extension Situation {
-    /// What `sync` says when this standby has been promoted: nobody who could lack a commit of the old leader, or of
-    /// the new one.
+    /// What `sync` says when this standby is promoted: all who have what was acknowledged so far stay electable (the
+    /// leader of then among them), for the new leader's first commits wait for them until it has chosen anew. So a
+    /// promotion that fails, or a leader that dies right after it, leaves somebody who may lead.
     var syncKeyForPromotion: SyncResolver.Key? {
-        guard let sync = syncKey else { return nil }
-        if let leader = sync.leader, same(leader, me) {
-            return .init(voters: Set(sync.standbys.map(memberName)), quorum: sync.quorum)
-        }
-        let others = Set(sync.standbys.map(memberName).filter { !same($0, me) })
-        // The losses that a forced failover accepts are this member's; nobody else is promised to have what it has.
-        if iAmForced && !isVoter(me, sync) { return .nobody }
-        if isQuorum { return sync.quorum < others.count ? .init(voters: others, quorum: sync.quorum) : .nobody }
-        return settings.isSynchronousModeStrict ? .init(voters: others, quorum: 0) : .nobody
+        guard let sync = syncKey, let leader = sync.leader.map(memberName) else { return nil }
+        let voters = Set(sync.standbys.map(memberName))
+        if same(leader, me) { return .init(voters: voters, quorum: sync.quorum) }
+        // Who leads by force lacks commits that others may have; nobody is promised to have what it has.
+        if !isVoter(me, sync), !isQuorum || (iAmTheCandidate && request?.leader == nil) { return .nobody }
+        let others = voters.union([leader]).filter { !same($0, me) }
+        return sync.quorum < others.count ? .init(voters: others, quorum: sync.quorum) : .nobody
     }
 
     var mustWriteSyncForPromotion: Bool { syncKey?.leader.map { !same($0, me) } ?? false }

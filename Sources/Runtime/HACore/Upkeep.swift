@@ -5,25 +5,28 @@ enum Upkeep {
     static let all: [UpkeepRule] = [
         UpkeepRule(
             id: RuleID(1, "guard.arm"),
-            when: "we hold the lock (or held it when the store was last seen), are not paused, and neither stop the "
-                + "server nor give the lock back",
+            when: "we hold the lock (or held it when the store was last seen), are not paused, neither stop the server "
+                + "nor give the lock back, and it is not the standby that leads a standby cluster",
             then: "let the guard hold the lease's deadline"
         ) { s, decided in
             // A guard that was started anew while the store is out of reach must learn the deadline, too.
             guard s.iHoldTheLock || s.leadsByFailsafe || (s.storeIsUnreachable && s.memory.leads), !s.isPaused,
-                !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline, deadline > s.now,
+                !s.leadsStandbyCluster, !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline,
+                deadline > s.now,
                 s.o.guardian != .armed(deadline: deadline)
             else { return nil }
             return .armGuard(deadline)
         },
         UpkeepRule(
             id: RuleID(2, "guard.disarm"),
-            when: "the guard is armed, and we are paused or the server cannot be writable and the lock is not ours",
+            when: "the guard is armed, and we are paused, or the server cannot be writable and the lock is not ours (or is "
+                + "a standby cluster's)",
             then: "disarm the guard"
         ) { s, _ in
             guard case .armed = s.o.guardian else { return nil }
             let idle = !s.mayBePrimary && !s.iHoldTheLock && !s.leaderIsMyName && s.runningOperation != .promote
-            return s.isPaused || idle ? .disarmGuard : nil
+            let follows = s.leadsStandbyCluster && !s.isBusy
+            return s.isPaused || idle || follows ? .disarmGuard : nil
         },
         UpkeepRule(
             id: RuleID(3, "slots.keep"),

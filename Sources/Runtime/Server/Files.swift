@@ -45,10 +45,14 @@ struct Files: Sendable {
 
     /// Writes a file as a whole: a new one beside it, flushed, renamed over it.
     func write(_ text: String, to path: String, mode: mode_t = 0o600) throws {
+        try write(bytes: Array(text.utf8), to: path, mode: mode)
+    }
+
+    func write(bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
         let temporary = "\(path).pgadopt-new"
         let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard fd >= 0 else { throw failure("create", temporary) }
-        var bytes = Array(text.utf8)[...]
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
             guard count > 0 else {

@@ -30,6 +30,7 @@ struct IncludeFile: Equatable, Sendable {
         all["primary_conninfo"] = primaryConnInfo ?? ""
         all["primary_slot_name"] = primarySlotName ?? ""
         all["recovery_target_timeline"] = wanted.recovery["recovery_target_timeline"] ?? "latest"
+        if wanted.hasLogicalSlots { all["hot_standby_feedback"] = "on" }
         if let synchronousStandbyNames { all["synchronous_standby_names"] = synchronousStandbyNames }
         return try ManagedConfiguration(scope: wanted.scope, member: member, parameters: all).render()
     }

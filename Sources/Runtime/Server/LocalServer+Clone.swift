@@ -5,29 +5,68 @@ import PostgresModel
 import Timekeeping
 
 extension LocalServer {
-    /// Makes a fresh copy of `source` in the data directory, ready to start as its standby. What is there is moved
-    /// aside to `DATADIR.pgadopt-TIMESTAMP`, tablespaces and a pg_wal elsewhere likewise, and moved back when the
-    /// copy fails. Configuration outside the data directory stays as it is.
+    /// Makes a fresh copy of `source` in the data directory, ready to start as its standby, by the first of `methods`
+    /// that succeeds. What is there is moved aside to `DATADIR.pgadopt-TIMESTAMP`, tablespaces and a pg_wal elsewhere
+    /// likewise, and moved back when no method succeeds. Configuration outside the data directory stays as it is.
+    /// - Parameters:
+    ///   - source: nil: only methods that work without a leader are tried.
+    ///   - removesOld: what was moved aside is removed after a good copy (the operator has said so).
     public func clone(
-        from source: Upstream, by deadline: BootInstant,
-        progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
+        from source: Upstream?, methods: [ReplicaMethod] = [.basebackup(options: [])], removesOld: Bool = false,
+        by deadline: BootInstant, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws -> CloneOutcome {
         if let running = adopt() { throw ServerError(.wrongState, "PostgreSQL runs (\(running)): stop it first") }
+        let usable = methods.filter { source != nil || $0.worksWithoutLeader }
+        guard !usable.isEmpty else {
+            throw ServerError(.wrongState, "there is no leader to copy from, and no method that works without one")
+        }
         try writePassFile()
         let layout = try DirectoryLayout(settings.dataDirectory, files)
         var moved: [(from: String, to: String)] = []
         do {
-            try moveAside(layout, into: &moved)
-            try await backUp(source, layout, by: deadline, progress: progress)
+            try await tryMethods(usable, source, layout, &moved, by: deadline, progress)
+            // The source's include file came along, if it lies in its data directory: its words are not ours.
+            try rewriteInclude { $0 = IncludeFile() }
             try prepare(.standby(source))
         } catch {
-            moveBack(moved)
+            await moveBack(moved, by: deadline)
             throw error
         }
         control = nil
         crashedAt = nil
         try files.remove(rewindMarker)
+        if removesOld {
+            for (_, aside) in moved { try await removeTree(aside, by: deadline) }
+            moved = []
+        }
         return CloneOutcome(movedAside: Dictionary(moved.map { ($0.from, $0.to) }) { first, _ in first })
+    }
+
+    private func tryMethods(
+        _ methods: [ReplicaMethod], _ source: Upstream?, _ layout: DirectoryLayout,
+        _ moved: inout [(from: String, to: String)], by deadline: BootInstant,
+        _ progress: @escaping @Sendable (BackupProgress) -> Void
+    ) async throws {
+        var failures: [String] = []
+        for method in methods {
+            if moved.isEmpty, !method.keepsData { try moveAside(layout, into: &moved) }
+            do {
+                switch method {
+                case .basebackup(let options):
+                    guard let source else { continue }
+                    try await backUp(source, options, layout, by: deadline, progress: progress)
+                case .custom(let script): try await run(script, source, by: deadline)
+                }
+                return
+            } catch let error as ServerError {
+                failures.append("\(method.name): \(error)")
+                log.warning("making a replica failed", metadata: ["method": "\(method.name)", "error": "\(error)"])
+                // What an unsuccessful method left is ours: the place was empty when it began. Data that it was to
+                // keep is somebody's.
+                if !method.keepsData { try await removeRemains(layout, by: deadline) }
+            }
+        }
+        throw ServerError(.programFailed, "no replica could be made: \(failures.joined(separator: "; "))")
     }
 
     private func moveAside(_ layout: DirectoryLayout, into moved: inout [(from: String, to: String)]) throws {
@@ -58,11 +97,11 @@ extension LocalServer {
         return suffix
     }
 
-    /// Puts the former directories back where pg_basebackup has left nothing or its own unfinished copy.
-    private func moveBack(_ moved: [(from: String, to: String)]) {
+    /// Puts the former directories back.
+    private func moveBack(_ moved: [(from: String, to: String)], by deadline: BootInstant) async {
         for (path, aside) in moved.reversed() {
             if files.exists(path), rmdir(path) != 0 {
-                // Not empty: an unfinished copy that pg_basebackup did not clean up. Nothing is deleted here either.
+                // Not empty: a copy that nobody has cleaned up. Nothing is deleted here.
                 let unfinished = "\(path).pgadopt-unfinished-\(settings.timestamp())"
                 guard (try? files.move(path, to: unfinished)) != nil else { continue }
                 log.warning("an unfinished copy was left", metadata: ["path": "\(unfinished)"])
@@ -75,19 +114,61 @@ extension LocalServer {
         }
     }
 
+    private func removeRemains(_ layout: DirectoryLayout, by deadline: BootInstant) async throws {
+        for path in Set(layout.directories + [settings.dataDirectory]) where files.exists(path) {
+            try await removeTree(path, by: deadline)
+        }
+    }
+
+    /// As the server's user, so that nothing of another's goes.
+    func removeTree(_ path: String, by deadline: BootInstant) async throws {
+        let output = try await runner.run("/bin/rm", ["-rf", "--one-file-system", "--", path], by: deadline)
+        let isGone = !files.exists(path) || ((try? files.names(in: path).isEmpty) ?? false)
+        guard output.isSuccess || isGone else {
+            throw ServerError(.files, "\(path) could not be removed: \(output.tail)")
+        }
+    }
+
+    // MARK: methods
+
+    private func run(_ script: ReplicaMethod.Script, _ source: Upstream?, by deadline: BootInstant) async throws {
+        var words = script.command
+        var environment: [String: String] = [:]
+        if script.passesParameters {
+            let target = source.map { connectionInfo(to: $0, application: settings.name).description } ?? ""
+            words += [
+                "--scope=\(wanted?.scope ?? "")", "--role=replica", "--datadir=\(settings.dataDirectory)",
+                "--connstring=\(target)",
+            ]
+        }
+        if settings.replication.password != nil { environment["PGPASSFILE"] = settings.passFile }
+        log.info("making a replica by a program of the operator's", metadata: ["method": "\(script.name)"])
+        let output = try await runner.run(
+            words[0], Array(words.dropFirst()), environment: environment, by: deadline)
+        guard output.isSuccess else { throw ServerError(.programFailed, "\(words[0]) ended with \(output.ending): \(output.tail)") }
+        guard files.exists("\(settings.dataDirectory)/PG_VERSION") else {
+            throw ServerError(.programFailed, "\(words[0]) ended well and left no data directory")
+        }
+        // A restore tool's own idea of the recovery; ours is a standby's.
+        try files.remove("\(settings.dataDirectory)/recovery.signal")
+    }
+
     private func backUp(
-        _ source: Upstream, _ layout: DirectoryLayout, by deadline: BootInstant,
+        _ source: Upstream, _ options: [String], _ layout: DirectoryLayout, by deadline: BootInstant,
         progress: @escaping @Sendable (BackupProgress) -> Void
     ) async throws {
+        func isGiven(_ name: String) -> Bool { options.contains { $0 == "--\(name)" || $0.hasPrefix("--\(name)=") } }
         var arguments = [
             "-D", settings.dataDirectory, "-d", connectionInfo(to: source, application: settings.name).description,
-            "-X", "stream", "-c", "fast", "--progress", "--no-password",
+            "-X", "stream", "--progress", "--no-password",
         ]
-        if let wal = layout.walDirectory { arguments += ["--waldir", wal] }
-        if let rate = settings.maximumBackupRate {
+        if !isGiven("checkpoint") { arguments += ["-c", "fast"] }
+        if let wal = layout.walDirectory, !isGiven("waldir") { arguments += ["--waldir", wal] }
+        if let rate = settings.maximumBackupRate, !isGiven("max-rate") {
             // pg_basebackup takes 32 kB to 1 GB a second.
             arguments += ["--max-rate", "\(min(max(rate.rawValue >> 10, 32), 1 << 20))k"]
         }
+        arguments += options
         let slot = settings.usesSlots ? ["--slot", slotName(forMember: settings.name)] : []
         log.info("base backup begins", metadata: ["source": "\(source.name)"])
         let watch: @Sendable (String) -> Void = { BackupProgress(parsing: $0).map(progress) }
@@ -103,31 +184,5 @@ extension LocalServer {
         guard output.isSuccess else {
             throw ServerError(.programFailed, "the base backup from \(source.name) failed: \(output.tail)")
         }
-    }
-}
-
-/// Where a data directory's parts lie.
-struct DirectoryLayout: Equatable, Sendable {
-    /// Existing directories that a copy must find absent: the data directory, tablespaces, a pg_wal elsewhere.
-    var directories: [String] = []
-    /// Where pg_wal leads when it is a symbolic link.
-    var walDirectory: String?
-
-    /// An absent or empty data directory needs nothing moved.
-    init(_ dataDirectory: String, _ files: Files) throws {
-        guard files.exists(dataDirectory), try !files.names(in: dataDirectory).isEmpty else { return }
-        guard files.exists("\(dataDirectory)/PG_VERSION") else {
-            throw ServerError(
-                .wrongState, "\(dataDirectory) is not empty and holds no PostgreSQL data directory: it is left alone")
-        }
-        walDirectory = linkTarget("\(dataDirectory)/pg_wal")
-        let links = "\(dataDirectory)/pg_tblspc"
-        let names = files.exists(links) ? try files.names(in: links) : []
-        let tablespaces = names.compactMap { linkTarget("\(links)/\($0)") }
-        // Tablespaces inside the data directory move with it.
-        let outside = (tablespaces + [walDirectory].compactMap { $0 }).filter {
-            $0.hasPrefix("/") && !$0.hasPrefix(dataDirectory + "/") && files.exists($0)
-        }
-        directories = outside + [dataDirectory]
     }
 }

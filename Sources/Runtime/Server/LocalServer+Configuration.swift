@@ -61,15 +61,43 @@ extension LocalServer {
     /// Changes what the include file says about the role; returns whether its text changed.
     @discardableResult
     func rewriteInclude(_ change: (inout IncludeFile) -> Void) throws -> Bool {
+        // Where the data directory is still to be made, nothing may lie in its place.
+        let isInside = settings.includeFile.hasPrefix(settings.dataDirectory + "/")
+        if isInside, !hasDataDirectory { return false }
+        // A server that adoption has prepared names our file. One that Patroni led, or that was restored from a backup,
+        // need not: what we write would count for nothing.
+        let isNamed = isInside ? try nameIncludeFile() : false
         let present = try? readSmallText(settings.includeFile)
         var content = present.map(IncludeFile.init(parsing:)) ?? IncludeFile()
         change(&content)
         try writePassFile()
         let text = try includeText(content)
-        if text == present { return false }
+        if text == present { return isNamed }
         try files.write(text, to: settings.includeFile, mode: 0o640)
         return true
     }
+
+    /// Names our include file at the end of postgresql.conf, where what it says comes last; returns whether it had to.
+    @discardableResult
+    func nameIncludeFile() throws -> Bool {
+        let path = settings.configFile ?? "\(settings.dataDirectory)/postgresql.conf"
+        // Whoever keeps the configuration elsewhere without telling us names the file himself.
+        guard let text = try? readSmallText(path) else { return false }
+        // By its name alone where it lies beside: members' data directories may have other places.
+        let beside = path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/"
+        let isBeside = settings.includeFile.hasPrefix(beside)
+        let name = isBeside ? String(settings.includeFile.dropFirst(beside.count)) : settings.includeFile
+        if ConfFile(text: text).includes.contains(where: { $0.path == name || $0.path == settings.includeFile }) {
+            return false
+        }
+        guard let quoted = ManagedConfiguration.quoted(name) else {
+            throw ServerError(.files, "the include file's name cannot be written into \(path)")
+        }
+        try files.write(text + "\ninclude_if_exists = \(quoted)\n", to: path)
+        return true
+    }
+
+    private var hasDataDirectory: Bool { files.exists("\(settings.dataDirectory)/PG_VERSION") }
 
     private func includeText(_ content: IncludeFile) throws -> String {
         do {
@@ -96,10 +124,8 @@ extension LocalServer {
         let path = try await isRunning
             ? query("select pg_catalog.current_setting('\(setting)')", by: deadline).scalar ?? ""
             : "\(settings.dataDirectory)/\(name)"
-        guard files.exists(path) || !isRunning else { return false }
-        let heading = "# Written by pgadopt-agent: changes made here are lost. They belong into postgresql.pg_hba or "
-            + "postgresql.pg_ident.\n"
-        let text = heading + lines.map { $0 + "\n" }.joined()
+        guard files.exists(path) || !isRunning && hasDataDirectory else { return false }
+        let text = accessFileText(lines)
         let before = try? readSmallText(path)
         if before == text { return false }
         if let before, !before.hasPrefix("# Written by pgadopt-agent"), !files.exists(path + ".pgadopt-before") {
@@ -129,4 +155,10 @@ extension LocalServer {
             order by f.seqno desc limit 1)
         from pg_catalog.pg_settings s where s.pending_restart or s.name = any ($1::text[]) order by s.name
         """
+}
+
+/// pg_hba.conf or pg_ident.conf with these lines.
+func accessFileText(_ lines: [String]) -> String {
+    "# Written by pgadopt-agent: changes made here are lost. They belong into postgresql.pg_hba or postgresql.pg_ident.\n"
+        + lines.map { $0 + "\n" }.joined()
 }

@@ -10,7 +10,7 @@ public struct ServerDetails: Equatable, Sendable {
     public var startTime: String?
     /// Rows of pg_stat_replication in Patroni's form.
     public var replication: [JSON] = []
-    /// Physical slots by name, with the position they keep.
+    /// Slots by name, with the position they keep: restart_lsn of physical, confirmed_flush_lsn of logical ones.
     public var slots: [String: LSN] = [:]
 
     public init() {}
@@ -51,8 +51,8 @@ extension LocalServer {
               'application_name', r.application_name, 'client_addr', r.client_addr, 'state', r.state,
               'sync_state', r.sync_state, 'sync_priority', r.sync_priority))
             from pg_catalog.pg_stat_replication r) as replication,
-          (select pg_catalog.json_object_agg(s.slot_name, s.restart_lsn)
+          (select pg_catalog.json_object_agg(s.slot_name, coalesce(s.confirmed_flush_lsn, s.restart_lsn))
             from pg_catalog.pg_replication_slots s
-            where s.slot_type = 'physical' and s.restart_lsn is not null) as slots
+            where not s.temporary and s.restart_lsn is not null) as slots
         """
 }

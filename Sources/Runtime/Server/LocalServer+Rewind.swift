@@ -15,7 +15,10 @@ extension LocalServer {
     /// Makes a diverged former primary a copy of `source` again. The server is stopped first, recovered if it
     /// crashed, and left stopped, ready to start as a standby.
     /// - Throws: `ServerError`; after a failed pg_rewind the directory may be unusable and needs `clone`.
-    public func rewind(from source: Upstream, by deadline: BootInstant) async throws -> RewindOutcome {
+    /// - Parameter options: further arguments of pg_rewind, each an element of argv.
+    public func rewind(
+        from source: Upstream, options: [String] = [], by deadline: BootInstant
+    ) async throws -> RewindOutcome {
         try await stop(.fast, by: deadline)
         try await settle(by: deadline)
         var data = try await controlData(by: deadline)
@@ -37,6 +40,7 @@ extension LocalServer {
         let version = majorVersion
         if version >= 13, try await hasRestoreCommand(by: deadline) { arguments.append("--restore-target-wal") }
         if version >= 15, let file = settings.configFile { arguments += ["--config-file", file] }
+        arguments += options
         log.info("rewinding", metadata: ["source": "\(source.name)"])
         // Outside the data directory, which pg_rewind makes the source's.
         try files.makeDirectory(settings.stateDirectory)
@@ -46,6 +50,7 @@ extension LocalServer {
             throw ServerError(.programFailed, "pg_rewind from \(source.name) failed: \(output.tail)")
         }
         // It has copied the source's files, our include file among them if that lies in the data directory.
+        try rewriteInclude { $0 = IncludeFile() }
         try prepare(.standby(source))
         try files.remove(rewindMarker)
         if output.text.contains("no rewind required") { return .notNeeded }

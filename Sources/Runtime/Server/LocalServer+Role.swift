@@ -16,8 +16,10 @@ extension LocalServer {
     }
 
     /// Promotes a standby and returns when it accepts writes. A server that is a primary already is left alone.
+    /// - Throws: `refused` when `pre_promote` says no; nothing has happened then.
     public func promote(by deadline: BootInstant) async throws {
         guard try await isInRecovery(by: deadline) else { return }
+        try await hooks.prePromote(by: deadline)
         log.info("promoting")
         let answer = try await query("select pg_catalog.pg_promote(false)", by: deadline)
         guard answer.scalar == "t" else { throw ServerError(.programFailed, "pg_promote refused") }
@@ -111,7 +113,9 @@ extension LocalServer {
         if let database { all.append(("dbname", database)) }
         all.append(("application_name", application))
         let defaults = ["sslmode": "prefer", "connect_timeout": "5"]
-        let options = defaults.merging(login.options) { $1 }
+        var options = defaults.merging(login.options) { $1 }
+        // Of several addresses (a standby cluster's upstream) the one that can be written is the primary.
+        if upstream.host.contains(",") { options["target_session_attrs"] = "read-write" }
         all += options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return ConnectionString(all)
     }
@@ -126,13 +130,18 @@ extension LocalServer {
 
     /// One line a login, for any server: `*:*:*:USER:PASSWORD`.
     func writePassFile() throws {
-        func escaped(_ text: String) -> String {
-            text.reduce(into: "") { $0 += $1 == ":" || $1 == "\\" ? "\\\($1)" : String($1) }
-        }
         let lines = [settings.replication, settings.rewind].compactMap { login in
-            login.password.map { "*:*:*:\(escaped(login.user)):\(escaped($0))\n" }
+            login.password.map { passFileLine(login.user, $0) }
         }
         guard !lines.isEmpty else { return }
         try files.write(lines.joined(), to: settings.passFile)
     }
+}
+
+/// `*:*:*:USER:PASSWORD` (libpq, "The Password File").
+func passFileLine(_ user: String, _ password: String) -> String {
+    func escaped(_ text: String) -> String {
+        text.reduce(into: "") { $0 += $1 == ":" || $1 == "\\" ? "\\\($1)" : String($1) }
+    }
+    return "*:*:*:\(escaped(user)):\(escaped(password))\n"
 }

@@ -40,6 +40,9 @@ extension LocalServer {
     /// stopped immediately, and two seconds later killed with all its children.
     public func stop(_ mode: StopMode, by deadline: BootInstant) async throws {
         guard adopt() != nil, let postmaster else { return }
+        // Not before an immediate stop: the server has to be gone, whatever the operator's program would like.
+        if mode == .fast { await hooks.beforeStop(by: min(deadline, clock.now + Self.beforeStopLimit)) }
+        guard !postmaster.hasExited else { return ended(postmaster.identity) }
         isStopping = true
         stoppingSince = clock.now
         connection = nil
@@ -61,6 +64,9 @@ extension LocalServer {
         }
         ended(postmaster.identity)
     }
+
+    /// For `before_stop`; the server is stopped then.
+    static let beforeStopLimit = Duration.seconds(60)
 
     // MARK: parts
 

@@ -13,6 +13,8 @@ public actor LocalServer {
     public nonisolated let settings: ServerSettings
     /// Shows whether the server can write; works beside this actor, so that nothing here can hold it up.
     public nonisolated let probe: WriteProbe
+    /// The operator's programs: the agent calls the callbacks, `promote` and `stop` theirs.
+    public nonisolated let hooks: Hooks
     let clock: any BootTimeClock
     let log: Logger
     let runner: ProgramRunner
@@ -48,6 +50,7 @@ public actor LocalServer {
         self.settings = settings
         self.clock = clock
         self.log = log
+        hooks = Hooks(settings, clock: clock, log: log)
         probe = WriteProbe(settings, clock: clock, log: log)
         runner = ProgramRunner(user: settings.user, clock: clock)
         files = Files(user: settings.user)

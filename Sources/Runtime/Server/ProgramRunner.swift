@@ -14,6 +14,8 @@ struct ProgramRunner: Sendable {
         /// stdout and stderr as they came, the last megabyte.
         var text: String
         var isSuccess: Bool
+        /// `exit code 1`, `signal 9`.
+        var ending: String
 
         /// The last lines, for error texts.
         var tail: String { text.split(whereSeparator: \.isNewline).suffix(3).joined(separator: "; ") }
@@ -41,14 +43,15 @@ struct ProgramRunner: Sendable {
     /// - Parameters:
     ///   - environment: added to the clean one; may hold secrets.
     ///   - progress: sees each piece of output as it comes.
+    ///   - started: told the pid once the program runs.
     /// - Throws: `ServerError` when it cannot be started, or does not end in time (then SIGTERM and SIGKILL end it).
     func run(
         _ path: String, _ arguments: [String], environment extra: [String: String] = [:], by deadline: BootInstant,
-        progress: (@Sendable (String) -> Void)? = nil
+        progress: (@Sendable (String) -> Void)? = nil, started: (@Sendable (Int32) -> Void)? = nil
     ) async throws -> Output {
         do {
             return try await withDeadline(deadline, on: clock, waitingFor: path) {
-                try await execute(path, arguments, environment.merging(extra) { $1 }, progress)
+                try await execute(path, arguments, environment.merging(extra) { $1 }, progress, started)
             }
         } catch is DeadlineExceeded {
             throw ServerError(.deadline, "\(path) did not end in time and was stopped")
@@ -59,7 +62,7 @@ struct ProgramRunner: Sendable {
 
     private func execute(
         _ path: String, _ arguments: [String], _ environment: [String: String],
-        _ progress: (@Sendable (String) -> Void)?
+        _ progress: (@Sendable (String) -> Void)?, _ started: (@Sendable (Int32) -> Void)?
     ) async throws -> Output {
         var options = PlatformOptions()
         options.createSession = true
@@ -72,6 +75,7 @@ struct ProgramRunner: Sendable {
             environment: .custom(variables), workingDirectory: "/", platformOptions: options, input: .none,
             output: .sequence, error: .combinedWithOutput
         ) { execution in
+            started?(Int32(execution.processIdentifier.value))
             var bytes: [UInt8] = []
             for try await piece in execution.standardOutput {
                 let part = piece.withUnsafeBytes { Array($0) }
@@ -81,6 +85,11 @@ struct ProgramRunner: Sendable {
             }
             return String(decoding: bytes, as: UTF8.self)
         }
-        return Output(text: result.closureResult, isSuccess: result.terminationStatus.isSuccess)
+        let ending =
+            switch result.terminationStatus {
+            case .exited(let code): "exit code \(code)"
+            case .signaled(let signal): "signal \(signal)"
+            }
+        return Output(text: result.closureResult, isSuccess: result.terminationStatus.isSuccess, ending: ending)
     }
 }

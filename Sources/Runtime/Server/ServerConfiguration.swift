@@ -12,6 +12,8 @@ public struct ServerConfiguration: Equatable, Sendable {
     public var commandLine: [String: String]
     /// Settings of recovery: `restore_command`, `recovery_min_apply_delay`, ... In force on standbys only.
     public var recovery: [String: String]
+    /// Standbys hold logical slots: the primary is told what rows they still need (`hot_standby_feedback`).
+    public var hasLogicalSlots = false
     /// Lines of pg_hba.conf; nil: the file stays the owner's.
     public var hba: [String]?
     /// Lines of pg_ident.conf; nil: the file stays the owner's.

@@ -11,6 +11,8 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         case files
         /// A setting of the owner's stands above ours.
         case overridden
+        /// A program of the operator's says no.
+        case refused
         /// The data directory of another version, or output we do not understand.
         case unsupported
     }

@@ -178,6 +178,8 @@ public actor ClusterStore {
     }
 
     private func confirm(at instant: BootInstant) {
+        // A watch that goes on after a restore brings the new history's events onto the old one's keys.
+        guard !wentBack else { return }
         if failingSince != nil { log.notice("the store answers again") }
         failingSince = nil
         confirmed = max(instant, confirmed ?? instant)

@@ -16,7 +16,7 @@ struct SettingsStep: Step {
     func apply(_ context: StepContext) async throws {
         let existing = try await context.digest(of: change.file.path)
         let isOurs = await context.made("file").contains(change.file.path)
-        if existing != nil, existing != sha256(change.file.content), !isOurs {
+        if existing != nil, existing != sha256(change.file.content), !isOurs, try await !isFromEarlierPlan(context) {
             throw ExecutionError(
                 .conflict, host: context.host, "\(change.file.path) exists and is not from this plan",
                 remedy: "Make a new plan.")
@@ -40,6 +40,13 @@ struct SettingsStep: Step {
         _ = try await context.poll("the new settings of \(change.file.path)", within: .seconds(10)) {
             try await pending(context).isEmpty ? true : nil
         }
+    }
+
+    /// A file of an earlier plan that was not carried on begins with our line.
+    private func isFromEarlierPlan(_ context: StepContext) async throws -> Bool {
+        let head = try await context.run(
+            "reading \(change.file.path)", "head -c 40 -- \(quoted(change.file.path))")
+        return head.hasPrefix("# Written by pgadopt")
     }
 
     /// Settings that changed by the reload and are not in force from our file yet.

@@ -5,7 +5,10 @@ import PostgresModel
 let binaryRules: [Rule] = [
     Rule(
         "pg.version.supported", "the server's version is one we know",
-        why: "Older versions lack what adoption without a restart rests on; newer ones were never tried."
+        fails: "not 12 to 18, or unknown",
+        warns: "before 14: its project gives no more fixes",
+        why: "Older versions lack what adoption without a restart rests on; newer ones were never tried.",
+        remedy: "Upgrade first.", .human
     ) { picture in
         guard let primary = picture.primary else { return [] }
         guard let version = picture.primarySQL?.version else {
@@ -23,7 +26,10 @@ let binaryRules: [Rule] = [
     },
     Rule(
         "pg.version.target", "the same major version is installed on replicas",
-        why: "A physical replica needs the same major version, and should not be older in the minor one."
+        fails: "another major version, or none",
+        warns: "an older minor one",
+        why: "A physical replica needs the same major version, and should not be older in the minor one.",
+        remedy: "Install or update the packages.", .none
     ) { picture in
         guard let version = picture.primarySQL?.version else { return [] }
         return picture.replicas.map { host in
@@ -47,7 +53,9 @@ let binaryRules: [Rule] = [
     },
     Rule(
         "pg.programs", "pg_basebackup, pg_rewind, pg_controldata, pg_ctl and psql are there",
-        why: "They build a replica, bring back an old primary, and answer the checks."
+        fails: "one is missing on a member",
+        why: "They build a replica, bring back an old primary, and answer the checks.",
+        remedy: "The complete server and client packages.", .none
     ) { picture in
         picture.members.compactMap { host in
             guard let installed = picture.installation(on: host) else { return nil }
@@ -60,7 +68,9 @@ let binaryRules: [Rule] = [
     },
     Rule(
         "collation.stored", "no index was built with another collation version",
-        why: "The damage would be copied to every replica, and be blamed on the failover."
+        warns: "a database or collation was built with another version",
+        why: "The damage would be copied to every replica, and be blamed on the failover.",
+        remedy: "`REINDEX`, then `REFRESH VERSION`.", .human
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL else { return [] }
         let stale = sql.databases.filter { $0.collationVersion != nil && $0.collationVersion != $0.actualCollationVersion }
@@ -74,7 +84,9 @@ let binaryRules: [Rule] = [
     },
     Rule(
         "extensions.preload", "preloaded libraries are installed on replicas",
-        why: "A server whose preloaded library is missing does not start."
+        fails: "a replica lacks one",
+        why: "A server whose preloaded library is missing does not start.",
+        remedy: "Install the package that brings it.", .none
     ) { picture in
         let names = ["shared_preload_libraries", "session_preload_libraries", "local_preload_libraries"]
             .flatMap { preloaded(picture.setting($0) ?? "") }
@@ -82,7 +94,9 @@ let binaryRules: [Rule] = [
     },
     Rule(
         "extensions.installed", "libraries of functions are installed on replicas",
-        why: "A function whose library is missing fails at its first use after a failover."
+        fails: "a replica lacks one",
+        why: "A function whose library is missing fails at its first use after a failover.",
+        remedy: "Install the package that brings it.", .none
     ) { picture in
         libraryIssues(picture, (picture.primarySQL?.libraries ?? []).compactMap(libraryName))
     },

@@ -3,7 +3,10 @@ import PostgresModel
 /// Who may connect.
 let hbaRules: [Rule] = [
     Rule(
-        "hba.parse", "pg_hba.conf has no errors", why: "A reload keeps the old rules silently when one line is wrong."
+        "hba.parse", "pg_hba.conf has no errors",
+        fails: "there are some, or it cannot be read",
+        why: "A reload keeps the old rules silently when one line is wrong.",
+        remedy: "Correct the lines, reload.", .reload
     ) { picture in
         guard let primary = picture.primary, let server = picture.primaryServer else { return [] }
         guard let text = server.hbaText else {
@@ -19,7 +22,9 @@ let hbaRules: [Rule] = [
     },
     Rule(
         "hba.replication", "replication is let in for the members, and not for everybody",
-        why: "A base backup is a copy of everything; a trust rule gives it to whoever reaches the port."
+        warns: "a `trust` rule lets replication in from the network; or our block lacks a replica",
+        why: "A base backup is a copy of everything; a trust rule gives it to whoever reaches the port.",
+        remedy: "Ask for scram-sha-256; apply again.", .reload
     ) { picture in
         guard let primary = picture.primary, let text = picture.primaryServer?.hbaText else { return [] }
         let file = HBAFile(text: text)

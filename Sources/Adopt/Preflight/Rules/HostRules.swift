@@ -5,7 +5,9 @@ import PostgresModel
 let hostRules: [Rule] = [
     Rule(
         "host.unique", "every name is a machine of its own",
-        why: "Two names for one machine make a cluster that loses everything at once, and a build that wipes its source."
+        fails: "two names have the same",
+        why: "Two names for one machine make a cluster that loses everything at once, and a build that wipes its source.",
+        remedy: "Correct the inventory; `systemd-machine-id-setup` on clones.", .human
     ) { picture in
         picture.hosts.map { host in
             let twin = picture.hosts.first {
@@ -20,7 +22,9 @@ let hostRules: [Rule] = [
     },
     Rule(
         "os.arch", "one processor architecture",
-        why: "A physical copy carries the byte order and alignment of the machine it was made on."
+        fails: "a replica's differs from the primary's",
+        why: "A physical copy carries the byte order and alignment of the machine it was made on.",
+        remedy: "A machine of the same kind.", .human
     ) { picture in
         guard let primary = picture.primary else { return [] }
         return picture.replicas.map { host in
@@ -31,7 +35,10 @@ let hostRules: [Rule] = [
         }
     },
     Rule(
-        "os.postgres-user", "the PostgreSQL user exists", why: "It owns the data directory and runs the server."
+        "os.postgres-user", "the PostgreSQL user exists",
+        fails: "it does not exist on a member",
+        why: "It owns the data directory and runs the server.",
+        remedy: "Install the packages, or create it.", .none
     ) { picture in
         picture.members.map { host in
             let user = picture.postgres(host.spec).osUser ?? "postgres"
@@ -43,7 +50,9 @@ let hostRules: [Rule] = [
     libcVersion, localePresent, clockOffset,
     Rule(
         "hosts.same-memory", "replicas are not dwarfs",
-        why: "After a failover the replica carries the primary's load, with settings made for the primary's memory."
+        warns: "a replica has less than 70 % of the primary's",
+        why: "After a failover the replica carries the primary's load, with settings made for the primary's memory.",
+        remedy: "More memory, or the tag `nofailover`.", .human
     ) { picture in
         guard let primary = picture.primary, let expected = primary.facts.system.memory else { return [] }
         return picture.replicas.compactMap { host in
@@ -59,9 +68,12 @@ let hostRules: [Rule] = [
 ]
 
 private let libcVersion = Rule(
-    "libc.version", "one C library, one sort order",
-    why: "glibc 2.28 changed how text sorts: an index built with one order and read with another silently loses rows."
-) { picture in
+        "libc.version", "one C library, one sort order",
+        fails: "the versions lie on both sides of glibc 2.28 and a database sorts by it",
+        warns: "they differ otherwise, or one is unknown",
+        why: "glibc 2.28 changed how text sorts: an index built with one order and read with another silently loses rows.",
+        remedy: "The same OS release, or reindex text after every change of the leader.", .human
+    ) { picture in
     guard let primary = picture.primary, let expected = primary.facts.system.libc else { return [] }
     let databases = picture.primarySQL?.databases.filter { !$0.sortsByBytes }.map(\.name) ?? []
     return picture.replicas.map { host in
@@ -96,9 +108,12 @@ extension DatabaseFacts {
 }
 
 private let localePresent = Rule(
-    "locale.present", "the databases' locales exist on every host",
-    why: "A database whose locale the host does not know refuses every connection."
-) { picture in
+        "locale.present", "the databases' locales exist on every host",
+        fails: "a replica lacks one",
+        warns: "`locale -a` told nothing",
+        why: "A database whose locale the host does not know refuses every connection.",
+        remedy: "Generate it.", .none
+    ) { picture in
     let used = Set((picture.primarySQL?.databases ?? []).flatMap { [$0.collate, $0.ctype] })
         .subtracting(["", "C", "POSIX"])
     guard picture.primarySQL != nil else { return [] }
@@ -122,9 +137,12 @@ private func normalizedLocale(_ name: String) -> String {
 }
 
 private let clockOffset = Rule(
-    "clock.offset", "clocks agree and are kept right",
-    why: "Scheduled switchovers, certificates and the order of log lines go by the time of day (leases do not)."
-) { picture in
+        "clock.offset", "clocks agree and are kept right",
+        fails: "more than 1 s off",
+        warns: "more than 0.1 s off, unreadable, or right now and not synchronised",
+        why: "Scheduled switchovers, certificates and the order of log lines go by the time of day (leases do not).",
+        remedy: "Chrony or systemd-timesyncd.", .service
+    ) { picture in
     picture.hosts.map { host in
         let system = host.facts.system
         let remedy = "Install and start chrony or systemd-timesyncd."

@@ -4,7 +4,10 @@ import Facts
 let serviceRules: [Rule] = [
     Rule(
         "service.owner", "the server's service unit is known",
-        why: "What started the server may stop or start it behind the agent's back, at a reboot or an upgrade."
+        fails: "it runs in a container",
+        warns: "no unit, started by hand, or `Restart=always`",
+        why: "What started the server may stop or start it behind the agent's back, at a reboot or an upgrade.",
+        remedy: "Find what starts it; the plan neutralises a unit.", .human
     ) { picture in
         guard let primary = picture.primary, let server = picture.primaryServer else { return [] }
         guard let unit = server.unit else {
@@ -32,7 +35,10 @@ let serviceRules: [Rule] = [
     },
     Rule(
         "rivals.ha", "no other program manages failover",
-        why: "Two managers of one database are two masters of one database."
+        fails: "one is running",
+        warns: "one is installed; or keepalived is there",
+        why: "Two managers of one database are two masters of one database.",
+        remedy: "Stop it on every host; let keepalived ask the REST API.", .human
     ) { picture in
         picture.hosts.map { host in
             // keepalived moves addresses, not roles; it may stay.
@@ -52,7 +58,9 @@ let serviceRules: [Rule] = [
     },
     Rule(
         "ports.free", "the ports are free",
-        why: "A server or agent whose port is taken does not start."
+        fails: "taken",
+        why: "A server or agent whose port is taken does not start.",
+        remedy: "Stop what uses it, or choose another.", .human
     ) { picture in
         picture.members.map { host in
             let listening = Set(host.facts.listeningPorts)

@@ -2,7 +2,12 @@ import PostgresModel
 
 /// Settings of the primary that replication needs.
 let settingRules: [Rule] = [
-    Rule("wal.level", "WAL carries what a replica needs", why: "With wal_level=minimal nothing can stream.") { picture in
+    Rule(
+        "wal.level", "WAL carries what a replica needs",
+        fails: "`minimal`",
+        why: "With wal_level=minimal nothing can stream.",
+        remedy: "`replica`, at a restart.", .restart
+    ) { picture in
         guard let primary = picture.primary, let level = picture.setting("wal_level") else { return [] }
         return level == "minimal"
             ? [.fail(primary.name, "wal_level = minimal", remedy: "Set it to replica in an approved window.", .restart)]
@@ -10,7 +15,10 @@ let settingRules: [Rule] = [
     },
     Rule(
         "wal.senders", "enough WAL senders",
-        why: "A base backup takes two senders, a streaming replica one; only a restart gives more."
+        fails: "0, or less than those in use, one a replica to build, and one more",
+        warns: "less than those in use and two a replica to build",
+        why: "A base backup takes two senders, a streaming replica one; only a restart gives more.",
+        remedy: "Raise it, at a restart.", .restart
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL,
             let limit = sql.setting("max_wal_senders").flatMap({ Int($0) })
@@ -26,7 +34,9 @@ let settingRules: [Rule] = [
     },
     Rule(
         "wal.slots", "enough replication slots",
-        why: "Each replica gets a slot, so that the WAL it needs is kept; only a restart gives more."
+        fails: "fewer left than replicas need",
+        why: "Each replica gets a slot, so that the WAL it needs is kept; only a restart gives more.",
+        remedy: "Raise it, at a restart, or drop slots nobody uses.", .restart
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL,
             let limit = sql.setting("max_replication_slots").flatMap({ Int($0) })
@@ -43,7 +53,9 @@ let settingRules: [Rule] = [
     listenAddresses,
     Rule(
         "settings.pending-restart", "no setting waits for a restart",
-        why: "The next restart, planned or not, would change more than anybody expects."
+        warns: "there are some",
+        why: "The next restart, planned or not, would change more than anybody expects.",
+        remedy: "Confirm that the new ones are wanted.", .restart
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL else { return [] }
         let pending = sql.settings.filter(\.pendingRestart).map(\.name)
@@ -55,7 +67,9 @@ let settingRules: [Rule] = [
     },
     Rule(
         "settings.parse", "configuration files have no errors",
-        why: "A reload that meets an error keeps old values silently; a restart does not start."
+        fails: "there are some",
+        why: "A reload that meets an error keeps old values silently; a restart does not start.",
+        remedy: "Correct the lines, reload.", .reload
     ) { picture in
         guard let primary = picture.primary, let server = picture.primaryServer, let sql = server.sql else { return [] }
         let errors = sql.fileErrors.filter { error in server.hbaFile.map { !error.hasPrefix($0 + ":") } ?? true }
@@ -65,7 +79,9 @@ let settingRules: [Rule] = [
     },
     Rule(
         "settings.sync-standby", "nobody waits for a standby that is not there",
-        why: "With synchronous_standby_names set, commits hang while the standbys it names are away."
+        warns: "set before adoption",
+        why: "With synchronous_standby_names set, commits hang while the standbys it names are away.",
+        remedy: "See that the standbys it names stay connected.", .reload
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL,
             let names = sql.setting("synchronous_standby_names")
@@ -78,7 +94,9 @@ let settingRules: [Rule] = [
     },
     Rule(
         "wal.rewind", "an old primary can be rewound",
-        why: "Without checksums or wal_log_hints pg_rewind refuses, and an old primary is built anew after a failover."
+        warns: "both off: after a failover the old primary is copied anew",
+        why: "Without checksums or wal_log_hints pg_rewind refuses, and an old primary is built anew after a failover.",
+        remedy: "`wal_log_hints = on` at the next planned restart.", .restart
     ) { picture in
         guard let primary = picture.primary, let control = picture.primaryServer?.control else { return [] }
         if control.dataChecksums { return [.ok(primary.name, "data checksums are on")] }
@@ -89,23 +107,31 @@ let settingRules: [Rule] = [
             remedy: "wal_log_hints = on at the next planned restart.", .restart)]
     },
     Rule(
-        "durability.fsync", "writes are made durable",
-        why: "Without fsync or full_page_writes a crash corrupts the primary, and replicas copy what they get."
+        "durability.fsync", "writes are made durable", fails: "fsync is off",
+        why: "Without fsync a crash of the host corrupts the primary, and replicas copy what they get.",
+        remedy: "fsync = on.", .reload
     ) { picture in
-        guard let primary = picture.primary else { return [] }
-        let off = ["fsync", "full_page_writes"].filter { picture.setting($0) == "off" }
-        if !off.isEmpty {
-            return [.fail(primary.name, off.map { "\($0) = off" }.joined(separator: ", "), remedy: "Turn it on.", .reload)]
-        }
-        guard let fsync = picture.setting("fsync"), let pages = picture.setting("full_page_writes") else { return [] }
-        return [.ok(primary.name, "fsync = \(fsync), full_page_writes = \(pages)")]
+        guard let primary = picture.primary, let fsync = picture.setting("fsync") else { return [] }
+        return fsync == "off" ? [.fail(primary.name, "fsync = off")] : [.ok(primary.name, "fsync = \(fsync)")]
+    },
+    Rule(
+        "durability.full-page-writes", "torn pages can be repaired", warns: "full_page_writes is off",
+        why: "A crash then leaves half-written pages, and pg_rewind refuses such a server.",
+        remedy: "The plan turns it on; a file system that cannot tear pages is no reason against it.", .reload
+    ) { picture in
+        guard let primary = picture.primary, let pages = picture.setting("full_page_writes") else { return [] }
+        return pages == "off"
+            ? [.warn(primary.name, "full_page_writes = off")] : [.ok(primary.name, "full_page_writes = \(pages)")]
     },
 ]
 
 private let listenAddresses = Rule(
-    "net.listen-addresses", "the primary listens where replicas can reach it",
-    why: "Replicas stream over TCP; listen_addresses changes only with a restart."
-) { picture in
+        "net.listen-addresses", "the primary listens where replicas can reach it",
+        fails: "this host only (such as `localhost`), or not the address of the inventory and no replica connects",
+        warns: "some replicas connect, some do not",
+        why: "Replicas stream over TCP; listen_addresses changes only with a restart.",
+        remedy: "Add the address, at a restart.", .restart
+    ) { picture in
     guard let primary = picture.primary, let value = picture.setting("listen_addresses") else { return [] }
     let addresses = value.split(separator: ",").map { $0.filter { $0 != " " } }
     let shown = "listen_addresses = '\(value)'"

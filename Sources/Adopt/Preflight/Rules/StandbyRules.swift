@@ -4,7 +4,9 @@ import PostgresModel
 let standbyRules: [Rule] = [
     Rule(
         "primary.single", "exactly one server is writable",
-        why: "Adopting a standby as the primary, or one of two primaries, loses what the other one acknowledged."
+        fails: "none or several match, it is a standby, it cannot be asked, or a replica's host has a writable one of the same cluster",
+        why: "Adopting a standby as the primary, or one of two primaries, loses what the other one acknowledged.",
+        remedy: "Correct the inventory; stop the other one.", .human
     ) { picture in
         guard let primary = picture.primary else { return [] }
         guard let server = picture.primaryServer else {
@@ -34,7 +36,10 @@ let standbyRules: [Rule] = [
     },
     Rule(
         "standby.sameness", "running standbys follow this primary",
-        why: "A standby of another history can neither stream nor be promoted."
+        fails: "one is on a later timeline",
+        warns: "one does not stream",
+        why: "A standby of another history can neither stream nor be promoted.",
+        remedy: "Find out who promoted it.", .human
     ) { picture in
         guard let identifier = picture.systemIdentifier, let timeline = picture.primaryServer?.control?.timeline else { return [] }
         return picture.replicas.compactMap { host in

@@ -5,13 +5,18 @@ import PostgresModel
 let storageRules: [Rule] = [
     Rule(
         "space.target", "there is room for the copy",
-        why: "A base backup that fills the disk dies near its end, and takes the WAL kept for it along."
+        fails: "not that much, or unknown",
+        why: "A base backup that fills the disk dies near its end, and takes the WAL kept for it along.",
+        remedy: "More space, or another `data_directory`.", .human
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
             if picture.isAdopted(host) { return .ok(host.name, "holds the cluster already") }
             guard let target = host.facts.target, let free = target.freeSpace else {
                 return .fail(host.name, "the free space is not known", remedy: "See survey.complete.", .human)
+            }
+            guard sql.isSizeKnown else {
+                return .fail(host.name, "the databases' size is not known", remedy: "See survey.complete.", .human)
             }
             let elsewhere = sql.tablespaces.reduce(ByteCount(0)) { $0 + $1.size }
             // A fifth more, and a GiB for the WAL that arrives meanwhile.
@@ -26,7 +31,10 @@ let storageRules: [Rule] = [
     targetDirectory,
     Rule(
         "tablespaces.paths", "tablespaces have their places on replicas",
-        why: "A base backup writes every tablespace to the path it has on the primary, and stops where that is not empty."
+        fails: "not empty, too small (a fifth more than the data), or unknown",
+        warns: "the path does not exist",
+        why: "A base backup writes every tablespace to the path it has on the primary, and stops where that is not empty.",
+        remedy: "Empty it; mount a disk.", .human
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
@@ -55,7 +63,9 @@ let storageRules: [Rule] = [
     },
     Rule(
         "slots.foreign", "slots of others keep no heap of WAL",
-        why: "A slot nobody reads keeps WAL until the disk is full; pgadopt never drops a slot that is not its own."
+        warns: "an inactive one keeps more than 1 GiB",
+        why: "A slot nobody reads keeps WAL until the disk is full; pgadopt never drops a slot that is not its own.",
+        remedy: "Find the owner; pgadopt drops none of them.", .human
     ) { picture in
         guard let primary = picture.primary, let sql = picture.primarySQL else { return [] }
         let own = Set(picture.members.map { slotName(forMember: $0.name) })
@@ -66,20 +76,16 @@ let storageRules: [Rule] = [
                 primary.name, "inactive slot \(slot.name) keeps \(slot.retainedWAL ?? ByteCount(0)) of WAL",
                 remedy: "Find its owner; drop it if there is none.", .human)]
         }
-        let logical = foreign.filter(\.isLogical).map(\.name)
-        if !logical.isEmpty, sql.version.major < 17 {
-            return [.warn(
-                primary.name, "logical slots that a failover does not carry over: \(listed(logical))",
-                remedy: "Tell their consumers to expect a new slot, and a gap, after a failover.", .human)]
-        }
         return [.ok(primary.name, foreign.isEmpty ? "none" : "\(foreign.count) of others, kept as they are")]
     },
 ]
 
 private let targetDirectory = Rule(
-    "target.directory", "the data directory of a replica is free",
-    why: "Nothing of the owner's is lost: data that is already there is not overwritten."
-) { picture in
+        "target.directory", "the data directory of a replica is free",
+        fails: "it holds other files, another cluster, an old copy, a running server without an agent, or cannot be read",
+        why: "Nothing of the owner's is lost: data that is already there is not overwritten.",
+        remedy: "Move what is there, or choose another directory.", .human
+    ) { picture in
     picture.replicas.map { host in
         guard let target = host.facts.target else {
             return .fail(host.name, "the data directory is not known", remedy: "Name data_directory in the inventory.", .human)
@@ -116,7 +122,11 @@ private func existingData(_ picture: ClusterPicture, _ host: ClusterPicture.Host
             host.name, "\(target.path) is a running server of this cluster without an agent",
             remedy: "Stop it and move its directory aside; taking over a running standby in place is not supported yet.", .service)
     }
-    return .warn(
+    let build = "/var/lib/pgadopt/\(picture.spec.name)/build"
+    if host.facts.namedFiles.contains(where: { $0.path == build && $0.exists }) {
+        return .ok(host.name, "\(target.path) holds a copy that an earlier apply made, and goes on from")
+    }
+    return .fail(
         host.name, "\(target.path) holds an old copy of this cluster",
-        remedy: "The directory is moved aside, not deleted; check that there is room for both.", .human)
+        remedy: "Move the directory aside: a base backup writes into an empty one and nowhere else.", .human)
 }

@@ -2,32 +2,14 @@ import Facts
 import Inventory
 import PostgresModel
 
-/// The network between the hosts, and the store.
+/// The store: does it answer, and is it ours?
 let storeRules: [Rule] = [
     Rule(
-        "net.reach", "replicas and the store can be reached",
-        why: "One-way firewalls are the rule: what works from here need not work from there."
-    ) { picture in
-        picture.hosts.map { host in
-            let bad = host.facts.reach.filter { ![.open, .unknown].contains($0.outcome) }
-            if let first = bad.first {
-                let leader = picture.primary
-                // An agent's host is its own leader after a failover; its old target proves nothing then.
-                if bad.allSatisfy({ $0.host == host.spec.address }) { return .ok(host.name, "reaches the others") }
-                let local = first.host == leader?.spec.address && first.outcome == .refused
-                return .fail(
-                    host.name, "\(first.host):\(first.port) \(first.outcome.words)",
-                    remedy: local ? "See net.listen-addresses; else open the firewall." : "Open the firewall, or start what should listen.",
-                    .human)
-            }
-            if host.facts.reach.contains(where: { $0.outcome == .unknown }) {
-                return .warn(host.name, "the host has no tool to try connections with", remedy: "Install bash.", .none)
-            }
-            return .ok(host.name, "\(host.facts.reach.count) connections tried, all open")
-        }
-    },
-    Rule(
-        "store.reach", "etcd answers", why: "The lease lives there; without it there is no leader."
+        "store.reach", "etcd answers",
+        fails: "none can be read",
+        warns: "some are silent",
+        why: "The lease lives there; without it there is no leader.",
+        remedy: "Start etcd, or correct `store.endpoints`.", .human
     ) { picture in
         let endpoints = picture.facts.store.endpoints
         guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
@@ -43,7 +25,9 @@ let storeRules: [Rule] = [
     },
     Rule(
         "store.quorum", "etcd survives the loss of a member",
-        why: "An even number tolerates no more losses than the odd one below; a single member none at all."
+        warns: "fewer than three, or an even number",
+        why: "An even number tolerates no more losses than the odd one below; a single member none at all.",
+        remedy: "Three or five.", .human
     ) { picture in
         guard let count = picture.facts.store.memberCount else { return [] }
         if count >= 3, !count.isMultiple(of: 2) { return [.ok(nil, "\(count) members, \(count / 2) may be lost")] }
@@ -54,9 +38,12 @@ let storeRules: [Rule] = [
 ]
 
 private let storePrefix = Rule(
-    "store.prefix", "no keys of another cluster",
-    why: "Keys of a former cluster of the same name once made a real primary start as a follower."
-) { picture in
+        "store.prefix", "no keys of another cluster",
+        fails: "another system identifier, a running bootstrap, a live leader that is not this cluster's, or keys without an owner",
+        warns: "keys of this server from an earlier adoption; or no leader now",
+        why: "Keys of a former cluster of the same name once made a real primary start as a follower.",
+        remedy: "Another name, or delete keys no cluster uses.", .human
+    ) { picture in
     guard let keys = picture.storeKeys, let identifier = picture.systemIdentifier else { return [] }
     let prefix = "/\(picture.spec.store.namespace.trimmingSlashes)/\(picture.spec.name)/"
     let reset = "Choose another name, or delete the keys below \(prefix) if no cluster uses them."
@@ -83,17 +70,4 @@ private let storePrefix = Rule(
             nil, "\(keys.count) keys of this server left by an earlier adoption", remedy: "They are taken over.", .none)]
     }
     return [.fail(nil, "\(keys.count) keys without an owner below \(prefix)", remedy: reset, .human)]
-}
-
-extension ReachFacts.Outcome {
-    var words: String {
-        switch self {
-        case .open: "answers"
-        case .refused: "refuses connections"
-        case .timeout: "does not answer within 3 s"
-        case .unreachable: "is unreachable"
-        case .noSuchName: "has a name this host cannot resolve"
-        case .unknown: "was not tried"
-        }
-    }
 }

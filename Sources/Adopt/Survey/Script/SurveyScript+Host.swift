@@ -9,29 +9,39 @@ extension SurveyScript {
                 esac
                 shift 2
             done
-            for pid in $postmasters; do one_target live "$(asroot readlink "/proc/$pid/cwd")"; done
+            for pid in $postmasters; do one_target live "$(ask readlink "/proc/$pid/cwd")"; done
+        }
+        # Files that the primary's settings name: are they here too?
+        survey_named_files() {
+            while [ $# -gt 1 ]; do
+                if [ "$1" = --file ]; then rec named path "$2" stat "$(ask stat -L -c '%U %a' -- "$2")"; fi
+                shift 2
+            done
         }
         one_target() { # KIND PATH
             content=absent; control=; version=
-            if asroot test -d "$2"; then
-                if asroot test -e "$2/PG_VERSION"; then
+            if ask test -d "$2"; then
+                if ask test -e "$2/PG_VERSION"; then
                     content=dataDirectory
-                    version=$(asroot head -n 1 -- "$2/PG_VERSION")
+                    version=$(ask head -n 1 -- "$2/PG_VERSION")
                     for d in "$bindir" "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin"; do
                         if [ -z "$control" ]; then control=$(control_data "$d" "$2"); fi
                     done
-                elif ! said=$(asroot ls -A -- "$2"); then content=unreadable
+                elif ! said=$(ask ls -A -- "$2"); then content=unreadable
                 elif [ -z "$said" ]; then content=empty
                 else content=otherFiles; fi
-            elif asroot test -e "$2" || asroot test -L "$2"; then content=otherFiles; fi
+            elif ask test -e "$2" || ask test -L "$2"; then content=otherFiles; fi
             near=$2
-            while [ -n "$near" ] && ! asroot test -d "$near"; do near=${near%/*}; done
+            while [ -n "$near" ] && ! ask test -d "$near"; do near=${near%/*}; done
             near=${near:-/}
             wal=
-            if asroot test -d "$2/pg_wal"; then wal=$(asroot df -Pk -- "$2/pg_wal"); fi
-            rec target kind "$1" path "$2" content "$content" version "$version" control "$control" \
-                owner "$(asroot stat -L -c '%U %a' -- "$2")" df "$(asroot df -Pk -- "$near")" \
-                filesystem "$(asroot stat -f -c %T -- "$near")" inodes "$(asroot df -Pi -- "$near")" waldf "$wal"
+            if ask test -d "$2/pg_wal"; then wal=$(ask df -Pk -- "$2/pg_wal"); fi
+            mount=; if have findmnt; then mount=$(ask findmnt -n -o FSTYPE,OPTIONS -T "$near"); fi
+            device=$(ask stat -L -c '%Hd:%Ld' -- "$near"); io=
+            if [ -r "/sys/dev/block/$device/stat" ]; then io=$(first_line "/sys/dev/block/$device/stat"); fi
+            rec target kind "$1" path "$2" mount "$mount" io "$io" content "$content" version "$version" control "$control" \
+                owner "$(ask stat -L -c '%U %a' -- "$2")" df "$(ask df -Pk -- "$near")" \
+                filesystem "$(ask stat -f -c %T -- "$near")" inodes "$(ask df -Pi -- "$near")" waldf "$wal"
         }
         """#
 
@@ -55,9 +65,9 @@ extension SurveyScript {
                         esac ;;
                     *) continue ;;
                 esac
-                if [ "$(asroot readlink "$p/ns/pid")" != "$own" ]; then continue; fi
+                if [ "$(ask readlink "$p/ns/pid")" != "$own" ]; then continue; fi
                 if [ "$comm" = pgadopt-agent ]; then
-                    rec agent pid "${p#/proc/}" cgroup "$(cat "$p/cgroup")" cmdline "$(asroot cat "$p/cmdline" | tr '\000' '\037')"
+                    rec agent pid "${p#/proc/}" cgroup "$(cat "$p/cgroup")" cmdline "$(ask cat "$p/cmdline" | tr '\000' '\037')"
                 else rec rival name "$comm" running yes evidence "process ${p#/proc/}"; fi
             done
             if [ -d /run/systemd/system ]; then
@@ -69,7 +79,10 @@ extension SurveyScript {
         survey_network() {
             said=$(
                 while [ $# -gt 1 ]; do
-                    if [ "$1" = --reach ]; then probe "${2% *}" "${2##* }" & fi
+                    case $1 in
+                        --reach) probe "${2% *}" "${2##* }" & ;;
+                        --peer) if have ping && [ -n "$t5" ]; then echo_requests "$2" & fi ;;
+                    esac
                     shift 2
                 done
                 wait

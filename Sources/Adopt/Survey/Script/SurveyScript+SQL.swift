@@ -12,11 +12,7 @@ extension SurveyScript {
         }
         one_server_sql() {
             config_paths="config $config$nl""hba $hba$nl""ident $data/pg_ident.conf"
-            port=$(printf '%s\n' "$pidfile" | sed -n 4p); sockets=$(printf '%s\n' "$pidfile" | sed -n 5p)
-            psql=$bin/psql
-            if ! [ -x "$psql" ]; then psql=$(command -v psql); fi
-            if [ -z "$psql" ]; then problem "server $1: psql is missing, so nothing could be asked of it"; return; fi
-            if [ -z "$sockets" ]; then sockets=127.0.0.1; fi
+            if [ $can_ask != 0 ]; then problem "server $1: psql is missing, so nothing could be asked of it"; return; fi
             for db in postgres template1; do
                 out=$(sql_server | run_psql "$t90" "$psql" "$owner" "$sockets" "$port" "$db" 2>&1); code=$?
                 case $out in *"database \"postgres\" does not exist"*) ;; *) break ;; esac
@@ -27,14 +23,27 @@ extension SurveyScript {
             fi
             rec sql pid "$1" json "$(printf '%s\n' "$out" | sed -n 's/^J//p')"
             config_paths=$(printf '%s\n' "$out" | sed -n 's/^F//p')
+            named_files=$(printf '%s\n' "$out" | sed -n 's/^N//p')
+            certificate=$(printf '%s\n' "$out" | sed -n 's/^X//p')
+            log_file=$(printf '%s\n' "$out" | sed -n 's/^G//p')
+            locales="$locales $(printf '%s\n' "$out" | sed -n 's/^L//p' | head -n 20 | tr '\n' ' ')"
+            one_more "$1" activity 'sessions and statistics' "$(sql_activity)"
+            over_budget 'the sizes of the databases' || one_more "$1" sizes 'the sizes of the databases' "$(sql_sizes)"
             one_server_databases "$1" "$(printf '%s\n' "$out" | sed -n 's/^D//p')"
+        }
+        one_more() { # PID KIND WORDS SQL
+            more=$(printf '%s\n' "$4" | run_psql "$t50" "$psql" "$owner" "$sockets" "$port" "$db" 2>&1); code=$?
+            case $more in *"${nl}E") ;; *) if [ $code = 0 ]; then code='cut short'; fi ;; esac
+            if [ "$code" = 0 ]; then rec "$2" pid "$1" json "$(printf '%s\n' "$more" | sed -n 's/^J//p')"
+            else problem "server $1: $3 could not be read ($code): $(printf '%s' "$more" | grep -v '^J' | head -c 500)"; fi
         }
         # PID OIDS: names are fetched one by one, because a name may contain anything.
         one_server_databases() {
             count=0
             for oid in $2; do
                 count=$((count + 1))
-                if [ $count -gt 100 ]; then problem "server $1: only the first 100 databases were read for extensions"; break; fi
+                if [ $count -gt 100 ]; then problem "server $1: only the first 100 databases were looked into"; break; fi
+                if over_budget "database $count and those after it, of server $1"; then break; fi
                 name=$(printf "SELECT datname || 'x' FROM pg_database WHERE oid = %s;" "$oid" |
                     run_psql "$t10" "$psql" "$owner" "$sockets" "$port" "$db" 2>/dev/null)
                 name=${name%x}
@@ -45,20 +54,22 @@ extension SurveyScript {
         }
         sql_database() {
             cat <<'SQL'
-        BEGIN READ ONLY;
-        SELECT jsonb_build_object(
-            'name', current_database(),
-            'extensions', (SELECT coalesce(jsonb_agg(extname || ' ' || extversion ORDER BY extname), '[]') FROM pg_extension),
-            'libraries', (SELECT coalesce(jsonb_agg(DISTINCT probin), '[]') FROM pg_proc WHERE probin IS NOT NULL AND prolang = 13),
-            'unloggedTables', (SELECT count(*) FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'),
-            'staleCollations', (SELECT coalesce(jsonb_agg(collname ORDER BY collname), '[]') FROM pg_collation
-                WHERE collversion IS NOT NULL AND collversion IS DISTINCT FROM pg_collation_actual_version(oid)));
-        COMMIT;
+        \#(databaseSQL)
         SQL
         }
         sql_server() {
             cat <<'SQL'
         \#(serverSQL)
+        SQL
+        }
+        sql_activity() {
+            cat <<'SQL'
+        \#(activitySQL)
+        SQL
+        }
+        sql_sizes() {
+            cat <<'SQL'
+        \#(sizesSQL)
         SQL
         }
         """#
@@ -73,6 +84,13 @@ extension SurveyScript {
         \if :v15
         \set actual pg_database_collation_actual_version(d.oid)
         \endif
+        \set roles pg_roles
+        \set kind NULL::text
+        SELECT has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT') AS sees \gset
+        \if :sees
+        \set roles pg_authid
+        \set kind 'CASE WHEN rolpassword LIKE \'md5%\' THEN \'md5\' WHEN rolpassword LIKE \'SCRAM-%\' THEN \'scram-sha-256\' END'
+        \endif
         SELECT 'D' || oid FROM pg_database WHERE datallowconn ORDER BY oid;
         SELECT DISTINCT 'F' || kind || ' ' || path FROM (
             SELECT CASE name WHEN 'config_file' THEN 'config' WHEN 'hba_file' THEN 'hba' ELSE 'ident' END, setting
@@ -82,12 +100,19 @@ extension SurveyScript {
             FROM (SELECT sourcefile FROM pg_file_settings UNION SELECT sourcefile FROM pg_settings) AS s
             WHERE sourcefile <> current_setting('config_file')
         ) AS f(kind, path) WHERE path IS NOT NULL AND path !~ '[[:cntrl:]]' ORDER BY 1;
+        SELECT DISTINCT 'L' || l.name FROM (SELECT to_jsonb(d) ->> 'datcollate' FROM pg_database AS d) AS l(name)
+            WHERE l.name ~ '^[A-Za-z0-9_.@-]+$';
+        SELECT 'N' || setting FROM pg_settings WHERE name IN ('ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file',
+            'ssl_dh_params_file', 'krb_server_keyfile') AND setting <> '' AND setting !~ '[[:cntrl:]]';
+        SELECT 'X' || setting FROM pg_settings WHERE name = 'ssl_cert_file' AND current_setting('ssl') = 'on' AND setting !~ '[[:cntrl:]]';
+        SELECT 'G' || f FROM pg_current_logfile() AS f WHERE f !~ '[[:cntrl:]]';
         SET LOCAL statement_timeout = '60s';
         SELECT 'J' || jsonb_build_object(
             'version', current_setting('server_version_num')::int,
             'startTime', to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00',
             'isInRecovery', pg_is_in_recovery(),
             'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+            'clock', extract(epoch FROM clock_timestamp()),
             'dataDirectory', current_setting('data_directory'),
             'configFile', current_setting('config_file'),
             'hbaFile', current_setting('hba_file'),
@@ -95,11 +120,12 @@ extension SurveyScript {
             'sockets', current_setting('unix_socket_directories'),
             'settings', (SELECT jsonb_agg(jsonb_build_object(
                     'name', name, 'unit', unit, 'context', context, 'source', source,
-                    'sourceFile', sourcefile, 'pendingRestart', pending_restart,
+                    'sourceFile', sourcefile, 'pendingRestart', pending_restart, 'type', vartype,
                     'value', regexp_replace(setting, '(passw(?:or)?d\s*=\s*)(?:''(?:[^''\\]|\\.)*''|\S+)', '\1***', 'gi')
                 ) ORDER BY name COLLATE "C")
                 FROM pg_settings WHERE source NOT IN ('client', 'session') AND (
-                    setting IS DISTINCT FROM boot_val OR pending_restart OR name IN (
+                    setting IS DISTINCT FROM boot_val OR pending_restart
+                    OR source NOT IN ('default', 'override') OR name IN (SELECT name FROM pg_file_settings) OR name IN (
                     'wal_level', 'max_wal_senders', 'max_replication_slots', 'listen_addresses', 'port', 'wal_log_hints',
                     'data_checksums', 'fsync', 'full_page_writes', 'synchronous_standby_names', 'synchronous_commit',
                     'shared_preload_libraries', 'session_preload_libraries', 'local_preload_libraries', 'ssl',
@@ -110,25 +136,31 @@ extension SurveyScript {
                     'shared_buffers', 'password_encryption', 'unix_socket_directories', 'wal_segment_size',
                     'block_size', 'wal_block_size', 'restart_after_crash', 'default_transaction_read_only',
                     'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'lc_collate', 'lc_ctype',
-                    'idle_replication_slot_timeout', 'wal_sender_timeout', 'wal_receiver_timeout'))),
+                    'idle_replication_slot_timeout', 'wal_sender_timeout', 'wal_receiver_timeout', 'tcp_keepalives_idle',
+                    'shared_memory_size', 'shared_memory_size_in_huge_pages', 'shared_memory_type', 'dynamic_shared_memory_type',
+                    'max_wal_size', 'checkpoint_timeout', 'autovacuum_max_workers', 'promote_trigger_file', 'ssl_cert_file',
+                    'ssl_key_file', 'ssl_ca_file', 'work_mem', 'effective_cache_size', 'TimeZone', 'wal_compression',
+                    'superuser_reserved_connections', 'data_directory_mode', 'krb_server_keyfile'))),
             'roles', (SELECT coalesce(jsonb_agg(r), '[]') FROM (
                 SELECT rolname AS name, rolsuper AS "isSuperuser", rolreplication AS "canReplicate",
-                    rolcanlogin AS "canLogin" FROM pg_roles WHERE rolname !~ '^pg_'
+                    rolcanlogin AS "canLogin", rolconnlimit AS "connectionLimit", coalesce(rolvaliduntil < now(), false) AS "isExpired",
+                    :kind AS "passwordKind" FROM :roles AS r WHERE rolname !~ '^pg_'
                 ORDER BY rolsuper DESC, rolreplication DESC, rolname LIMIT 2000) AS r),
             'databases', (SELECT jsonb_agg(jsonb_build_object(
-                    'name', datname, 'encoding', pg_encoding_to_char(encoding),
+                    'name', d.datname, 'encoding', pg_encoding_to_char(encoding),
                     'collate', to_jsonb(d) ->> 'datcollate', 'ctype', to_jsonb(d) ->> 'datctype',
                     'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
                     'collationVersion', to_jsonb(d) ->> 'datcollversion',
-                    'actualCollationVersion', :actual, 'size', pg_database_size(d.oid)) ORDER BY oid)
-                FROM pg_database AS d),
+                    'actualCollationVersion', :actual, 'oid', d.oid::text::int8, 'transactionAge', age(datfrozenxid),
+                    'multixactAge', mxid_age(datminmxid), 'checksumFailures', s.checksum_failures) ORDER BY d.oid)
+                FROM pg_database AS d LEFT JOIN pg_stat_database AS s ON s.datid = d.oid),
             'tablespaces', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'name', spcname, 'location', pg_tablespace_location(oid), 'size', pg_tablespace_size(oid)) ORDER BY oid), '[]')
+                    'name', spcname, 'location', pg_tablespace_location(oid)) ORDER BY oid), '[]')
                 FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
             'slots', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'name', slot_name, 'isLogical', slot_type = 'logical', 'isActive', active, 'plugin', plugin,
                     'isTemporary', temporary, 'database', database, 'walStatus', to_jsonb(s) ->> 'wal_status',
-                    'restartLSN', restart_lsn) ORDER BY slot_name), '[]')
+                    'restartLSN', restart_lsn, 'isFailover', to_jsonb(s) -> 'failover') ORDER BY slot_name), '[]')
                 FROM pg_replication_slots AS s),
             'replicas', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'applicationName', application_name, 'clientAddress', host(client_addr), 'state', state,

@@ -10,8 +10,10 @@ enum SurveyScript {
     static let endMarker = "pgadopt-survey-end"
 
     static var text: String {
-        [foundations, accounts, system, installations, servers, files, sql, targets, network, main]
-            .joined(separator: "\n")
+        [
+            foundations, accounts, system, kernel, software, links, collation, installations, servers, details, files,
+            sql, targets, network, main,
+        ].joined(separator: "\n")
     }
 
     /// Records, and the escape that survives any bytes.
@@ -41,9 +43,17 @@ enum SurveyScript {
         rec() { rec_open "$@"; rec_close; }
         problem() { rec problem text "$1"; }
         # Time limits for commands that may hang, empty where the host has no timeout program: $t10 COMMAND...
-        t5=; t10=; t90=
-        if have timeout && timeout 1 true 2>/dev/null; then t5='timeout 5'; t10='timeout 10'; t90='timeout 90'; fi
+        t5=; t10=; t20=; t50=; t90=
+        if have timeout && timeout 1 true 2>/dev/null; then
+            t5='timeout 5'; t10='timeout 10'; t20='timeout 20'; t50='timeout 50'; t90='timeout 90'
+        fi
         now() { date +%s.%N; }
+        # The whole survey has a limit of its own, below that of the connection: what is left out is said.
+        budget=100; began=$(date +%s)
+        over_budget() { # WHAT
+            if [ $(($(date +%s) - began)) -lt "$budget" ]; then return 1; fi
+            problem "the survey's limit of $budget s was reached before it could read $1"
+        }
         """#
 
     /// Becoming root and the PostgreSQL user.
@@ -63,6 +73,8 @@ enum SurveyScript {
             elif [ $can_root = yes ]; then sudo -n "$@"
             else "$@"; fi
         }
+        # One short look as root, with a limit.
+        ask() { asroot $t5 "$@"; }
         # as USER COMMAND...
         as() {
             user=$1; shift
@@ -107,18 +119,26 @@ enum SurveyScript {
 
     static let main = #"""
         survey() {
-            osuser=postgres; target=; bindir=; parallel=
+            osuser=postgres; target=; bindir=; locales=
             printf '[\n'
             rec begin clock "$(now)"
             set_scalars "$@"
+            if [ -z "$t5" ]; then problem 'there is no timeout program, so a command that hangs would hang the survey'; fi
             find_accounts
             survey_system
+            survey_kernel
             find_servers
             survey_installations
             survey_servers
             survey_targets "$@"
+            survey_named_files "$@"
             survey_rivals
-            survey_network "$@"
+            survey_software
+            survey_jobs
+            survey_links "$@"
+            over_budget 'the order of words' || survey_collation $locales
+            over_budget 'the ways to other hosts' || survey_network "$@"
+            survey_wal
             printf '{"is":"end","clock":"%s"}\n]\n' "$(now)"
         }
         set_scalars() {
@@ -127,6 +147,8 @@ enum SurveyScript {
                     --user) osuser=$2 ;;
                     --bin) bindir=$2 ;;
                     --sudo) use_sudo=$2 ;;
+                    --budget) budget=$2 ;;
+                    --locale) case $2 in *[!A-Za-z0-9_.@-]*) ;; *) locales="$locales $2" ;; esac ;;
                 esac
                 shift 2
             done
