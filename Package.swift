@@ -112,7 +112,7 @@ let package = Package(
         tests("PostgresModel", ["PostgresModel"]),
         tests("Agent", [
             "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
-            "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+            "Server", "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),

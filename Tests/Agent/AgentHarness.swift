@@ -87,8 +87,12 @@ final class AgentHarness: Sendable {
     ]
 
     /// The member's file, with further lines at its end and in the section postgresql.
-    func configuration(_ name: String, postgresql: String = "", more: String = "") -> String {
-        """
+    /// - Parameter isAdopted: the server has an owner's configuration, into which ours is included.
+    func configuration(
+        _ name: String, postgresql: String = "", more: String = "", isAdopted: Bool = true
+    ) -> String {
+        let owners = "  config_file: \(root)/\(name).conf\n  include_file: \(root)/\(name).include"
+        return """
         scope: demo
         name: \(name)
         restapi:
@@ -112,18 +116,18 @@ final class AgentHarness: Sendable {
           runtime_dir: \(root)/\(name).run
           state_dir: \(root)/\(name).state
           guard: \(programs)/pgadopt-guard
-          config_file: \(root)/\(name).conf
-          include_file: \(root)/\(name).include
+        \(isAdopted ? owners : "")
         \(more)
         """
     }
 
-    func write(_ text: String, to file: String) throws {
+    func write(_ text: String, to file: String, mode: mode_t = 0o644) throws {
         let path = "\(root)/\(file)"
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw HarnessError("\(path): \(errno)") }
         defer { close(descriptor) }
         if let user { fchown(descriptor, user.uid, user.gid) }
+        fchmod(descriptor, mode)
         let bytes = Array(text.utf8)
         guard bytes.withUnsafeBytes({ Glibc.write(descriptor, $0.baseAddress, $0.count) }) == bytes.count else {
             throw HarnessError("\(path): \(errno)")
@@ -152,7 +156,8 @@ final class AgentHarness: Sendable {
 
             """, to: "\(name).conf")
         try write("", to: "ident")
-        try write("local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n", to: "hba")
+        let rules = ["local all all", "host all all 127.0.0.1/32", "host replication all 127.0.0.1/32"]
+        try write(rules.map { "\($0) trust\n" }.joined(), to: "hba")
     }
 
     @discardableResult
@@ -202,13 +207,15 @@ final class AgentHarness: Sendable {
     private static let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
 
     /// A request to a member's API: status and body.
-    func ask(_ name: String, _ method: String = "GET", _ path: String, _ body: JSON? = nil) async throws -> (Int, String) {
+    func ask(_ name: String, _ method: String, _ path: String, _ body: JSON? = nil) async throws -> (Int, String) {
         let url = "http://127.0.0.1:\(apiPorts[name]!)\(path)"
         let answer = try await Self.client.request(method, url, body: body?.text, deadline: .seconds(60))
         return (answer.status, String(decoding: answer.body, as: UTF8.self))
     }
 
     func isUp(_ name: String, _ path: String) async -> Bool { (try? await ask(name, "GET", path).0) == 200 }
+
+    func streams(_ name: String) async -> Bool { await isUp(name, "/replica?replication_state=streaming") }
 
     func view() async throws -> ClusterView { try await cluster().0 }
 
@@ -218,7 +225,10 @@ final class AgentHarness: Sendable {
         return try await readCluster(client, namespace: "service", scope: "demo")
     }
 
-    func log(_ name: String) -> String { (try? readSmallText("\(root)/\(name).agent.log")) ?? "" }
+    func log(_ name: String) -> String { text("\(name).agent.log") }
+
+    /// A file in the directory; empty when there is none.
+    func text(_ file: String) -> String { (try? readSmallText("\(root)/\(file)")) ?? "" }
 
     /// Waits for a condition that has no event; an error counts as "not yet".
     func eventually(

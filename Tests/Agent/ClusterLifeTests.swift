@@ -12,7 +12,7 @@ import Timekeeping
             try cluster.startAgent("a")
             try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
             try cluster.startAgent("b")
-            try await cluster.eventually("b streams") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+            try await cluster.eventually("b streams") { await cluster.streams("b") }
             #expect(try await cluster.sql("a", "select pg_postmaster_start_time()") == before)
 
             // An idle cluster writes nothing to the store.
@@ -27,7 +27,7 @@ import Timekeeping
             #expect(text == #"Successfully switched over to "b""#)
             try await cluster.eventually("a follows b") {
                 guard await cluster.isUp("b", "/primary") else { return false }
-                return await cluster.isUp("a", "/replica?replication_state=streaming")
+                return await cluster.streams("a")
             }
             try await cluster.eventually("the history names b") {
                 let last = try await cluster.view().history.last

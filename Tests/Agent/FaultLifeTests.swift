@@ -20,7 +20,7 @@ import Timekeeping
         try cluster.startAgent("a")
         try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
         try cluster.startAgent("b")
-        try await cluster.eventually("b streams") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+        try await cluster.eventually("b streams") { await cluster.streams("b") }
     }
 
     @Test func aFrozenPostmasterLosesTheLeadAndACrashedOneIsBackAtOnce() async throws {
@@ -33,12 +33,12 @@ import Timekeeping
                 return try await cluster.sql("a", "select pg_is_in_recovery()") == "f"
             }
             #expect(try await cluster.view().leader?.name == "a", "in place, in asynchronous mode")
-            try await cluster.eventually("b streams again") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+            try await cluster.eventually("b streams again") { await cluster.streams("b") }
 
             // The port stays open and kept connections go on: only a new connection tells.
             kill(try pid(cluster, "a"), SIGSTOP)
             try await cluster.eventually("b leads") { await cluster.isUp("b", "/primary") }
-            try await cluster.eventually("a follows") { await cluster.isUp("a", "/replica?replication_state=streaming") }
+            try await cluster.eventually("a follows") { await cluster.streams("a") }
         }
     }
 
@@ -48,7 +48,7 @@ import Timekeeping
             let agent = try cluster.startAgent("a")
             try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
             try cluster.startAgent("b")
-            try await cluster.eventually("b streams") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+            try await cluster.eventually("b streams") { await cluster.streams("b") }
             try await cluster.eventually("both are asked in an outage") {
                 try await cluster.view().failsafe.map { Set($0.keys) } == ["a", "b"]
             }

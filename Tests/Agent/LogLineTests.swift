@@ -6,7 +6,9 @@ import Testing
 @testable import Agent
 
 @Suite struct LogLineTests {
-    private func line(_ settings: AgentConfiguration.Log, journal: Bool = false, message: String = "no action") -> String {
+    private func line(
+        _ settings: AgentConfiguration.Log, journal: Bool = false, message: String = "no action"
+    ) -> String {
         setenv("TZ", "UTC", 1)
         tzset()
         return LogLineForm(settings, isForJournal: journal).line(

@@ -12,7 +12,7 @@ import Timekeeping
             let agent = try cluster.startAgent("a")
             try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
             try cluster.startAgent("b")
-            try await cluster.eventually("b streams") { await cluster.isUp("b", "/replica?replication_state=streaming") }
+            try await cluster.eventually("b streams") { await cluster.streams("b") }
 
             #expect(try await cluster.ask("a", "PATCH", "/config", ["synchronous_mode": true]).0 == 200)
             try await cluster.eventually("b is the synchronous standby") {

@@ -37,9 +37,7 @@ extension Agent {
                 log.notice("clearing the failover request: \(reason)")
             }
             beside(Self.clearingFailover) { _ = try await $0.parts.store.clearFailover() }
-        case .keepSlots(let names):
-            let limit = clock.now + dynamic.loopWait
-            beside("keeping slots") { try await $0.parts.server.keepSlots(for: names, by: limit) }
+        case .keepSlots: keepSlots()
         case .claimInitialize: beside("claiming initialize") { try await $0.claimInitialize() }
         case .removeInitialize(let revision):
             beside("removing initialize") { agent in
@@ -74,7 +72,8 @@ extension Agent {
 
     /// The present decision begins an operation of this kind.
     private func decides(where isMeant: (Operation) -> Bool) -> Bool {
-        state.decision?.actions.contains { if case .begin(let operation) = $0 { isMeant(operation) } else { false } } ?? false
+        guard let decision = state.decision else { return false }
+        return decision.actions.contains { if case .begin(let operation) = $0 { isMeant(operation) } else { false } }
     }
 
     // MARK: A new cluster
@@ -159,7 +158,8 @@ extension Agent {
         let store = parts.store
         Task {
             do {
-                let outcome = try await transaction == .acquire ? store.acquireLock(lease: id) : store.reattachLock(lease: id)
+                let outcome = try await transaction == .acquire
+                    ? store.acquireLock(lease: id) : store.reattachLock(lease: id)
                 await self.settled(outcome, lease: id, deadline: deadline, what: what)
             } catch {
                 self.state.claim.ended(lease: id, isDefinite: true)

@@ -133,6 +133,9 @@ public actor Agent {
             note(decision)
             for action in decision.actions { await perform(action) }
             configureServer()
+            if case .running(let server) = state.server.process, server.isInRecovery { keepSlots() }
+            copySlots()
+            await callBack()
             await report(publish: publish)
             // A cycle came to its end: the lease may be renewed for the length of another ttl. None is taken
             // before the store has said how long it is to be.
@@ -159,6 +162,8 @@ extension Agent {
     func prepare() async {
         await parts.lease.allowRenewal(until: clock.now)
         await recallDynamic()
+        let options = configuration.postgresOptions(with: dynamic)
+        await parts.server.hooks.configure(HookCommands(scope: configuration.scope, options))
         recallFailsafePromise()
         await ensureGuard()
         state.server = await parts.server.observe()

@@ -73,7 +73,10 @@ public enum AgentProgram {
             tasks.addTask { for await new in await parts.lease.states() { await agent.leaseChanged(new) } }
             tasks.addTask { for await _ in parts.server.postmasterExits { await agent.postmasterDied() } }
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
-            tasks.addTask { await Signals.watch(hostStops: configuration.runtimeDirectory + "/host-stops") { await agent.end($0) } reload: { await agent.reload() } }
+            tasks.addTask {
+                let hostStops = configuration.runtimeDirectory + "/host-stops"
+                await Signals.watch(hostStops: hostStops) { await agent.end($0) } reload: { await agent.reload() }
+            }
             tasks.addTask { await agent.probeLoop() }
             await agent.decisionLoop(publish: { api.publish($0) })
             service.stopping()

@@ -41,6 +41,16 @@ struct AgentState {
     var reinitialise: ReinitialiseRequest?
     /// The revision at which we have created `initialize` empty, to make a new cluster.
     var claimedInitialize: Int64?
+    /// Member slots that are kept for absent members, too, as `status` publishes them.
+    var slotRetention = SlotRetention()
+    var retainedSlots: [String] = []
+    var slotConflicts: Set<String> = []
+    /// Permanent logical slots that a standby is to get from its leader; not tried before that moment.
+    var slotsToCopy: [WantedSlots.Logical] = []
+    var slotCopyAfter: BootInstant?
+    var callbacks = CallbackRoles()
+    /// A restart that somebody asked for has ended well and was not told yet.
+    var hasRestarted = false
     /// Our own transactions on the leader key.
     var claim = LockClaim()
     /// Writes that were begun and have not ended, by what they do.

@@ -97,7 +97,7 @@ extension ServerSettings {
         let directory = postgres.dataDirectory
         self.init(
             name: member, dataDirectory: directory, binDirectory: postgres.binDirectory ?? "/usr/bin",
-            configFile: configuration.pgadopt.configFile,
+            configFile: configuration.pgadopt.configFile ?? postgres.configFile,
             includeFile: configuration.pgadopt.includeFile ?? "\(directory)/pgadopt.conf",
             host: postgres.socketDirectory, port: postgres.listen.port, database: postgres.database ?? "postgres",
             superuser: superuser, replication: replication, rewind: rewind,
@@ -116,6 +116,12 @@ extension ServerSettings {
 }
 
 extension AgentConfiguration.Postgres {
+    /// postgresql.conf where `config_dir` or `config_base_name` say that it is elsewhere; nil: in the data directory.
+    var configFile: String? {
+        guard configDirectory != nil || options.configBaseName != nil else { return nil }
+        return "\(configDirectory ?? dataDirectory)/\(options.configBaseName ?? "postgresql").conf"
+    }
+
     /// Debian's socket directory where it exists, PostgreSQL's own default otherwise.
     var socketDirectory: String {
         if let setting = parameters["unix_socket_directories"]?.split(separator: ",").first {

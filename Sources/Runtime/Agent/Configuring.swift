@@ -34,14 +34,17 @@ extension Agent {
             log.warning("\(what) has changed: this takes effect when the agent is restarted, which disturbs no client")
         }
         configuration = configuration.taking(new)
+        let options = configuration.postgresOptions(with: dynamic)
         // Certificates, lines of pg_hba.conf and passwords may be other ones although the words are the same.
         state.configured = nil
+        await parts.server.hooks.configure(HookCommands(scope: configuration.scope, options))
         do {
             try await reloadAPI(configuration, self)
         } catch {
             log.error("the API goes on with the certificates and passwords it has: \(error)")
         }
         log.notice("the configuration was read again")
+        await parts.server.hooks.call(.reload, role: memberRole.rawValue)
         bell.ring()
     }
 
@@ -75,6 +78,8 @@ extension Agent {
         state.dynamicJSON = config
         guard new != dynamic else { return }
         dynamic = new
+        let options = configuration.postgresOptions(with: dynamic)
+        await parts.server.hooks.configure(HookCommands(scope: configuration.scope, options))
         await parts.lease.setTTL(dynamic.ttl)
         await parts.store.setTimes(loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout)
     }
@@ -103,8 +108,8 @@ extension Agent {
         let wanted = configuration.serverConfiguration(with: dynamic, role: serverRole)
         if wanted == state.configured { return refreshPendingRestarts() }
         state.configured = wanted
-        for warning in configuration.settingWarnings(with: dynamic) where state.settingWarnings.insert(warning).inserted {
-            log.warning("\(warning)")
+        for warning in configuration.settingWarnings(with: dynamic) {
+            if state.settingWarnings.insert(warning).inserted { log.warning("\(warning)") }
         }
         let limit = clock.now + max(.seconds(5), dynamic.loopWait)
         beside("configuring PostgreSQL") { agent in

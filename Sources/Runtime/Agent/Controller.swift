@@ -36,7 +36,9 @@ extension Agent: APIController {
 
     // MARK: Switchover and failover
 
-    private func scheduleSwitchover(from leader: String, to candidate: String?, at time: WallTime) async -> APIResponse {
+    private func scheduleSwitchover(
+        from leader: String, to candidate: String?, at time: WallTime
+    ) async -> APIResponse {
         let outcome = try? await parts.store.setFailover(
             leader: leader, candidate: candidate, scheduledAt: time.description)
         guard case .done? = outcome else { return .failoverKeyNotWritten }
@@ -45,7 +47,9 @@ extension Agent: APIController {
         return .switchoverScheduled
     }
 
-    private func handOver(_ action: APIResponse.HandOver, from leader: String?, to candidate: String?) async -> APIResponse {
+    private func handOver(
+        _ action: APIResponse.HandOver, from leader: String?, to candidate: String?
+    ) async -> APIResponse {
         guard await hasGoodCandidate(candidate) else { return .noGoodCandidates(action) }
         let before = state.view?.leader?.name
         guard case .done(let asked)? = try? await parts.store.setFailover(leader: leader, candidate: candidate) else {

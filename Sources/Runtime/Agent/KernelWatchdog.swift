@@ -32,8 +32,8 @@ final class KernelWatchdog: WatchdogDevice {
             throw WatchdogError(message: "\(path) does not take a timeout (\(String(cString: strerror(errno))))")
         }
         guard seconds <= timeout.components.seconds else {
-            throw WatchdogError(
-                message: "\(path) fires after \(seconds) s at the earliest, the lease allows \(timeout.components.seconds) s")
+            let allowed = timeout.components.seconds
+            throw WatchdogError(message: "\(path) fires after \(seconds) s at the earliest, a lease allows \(allowed) s")
         }
     }
 

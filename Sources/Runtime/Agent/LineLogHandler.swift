@@ -28,7 +28,8 @@ public struct LineLogHandler: LogHandler {
         var message = "\(event.message)"
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         if !all.isEmpty {
-            message += " [" + all.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") + "]"
+            let pairs = all.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            message += " [\(pairs.joined(separator: " "))]"
         }
         sink.write(
             form.line(

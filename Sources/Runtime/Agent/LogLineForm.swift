@@ -23,7 +23,8 @@ struct LogLineForm: Sendable {
 
     init(_ settings: AgentConfiguration.Log, isForJournal: Bool = getenv("JOURNAL_STREAM") != nil) {
         self.settings = settings
-        self.isForJournal = isForJournal && settings.file == nil && settings.form == .plain && settings.format == .standard
+        let isStandard = settings.form == .plain && settings.format == .standard
+        self.isForJournal = isForJournal && settings.file == nil && isStandard
     }
 
     /// Without the line's end. A sentence is a line: what came from outside must not forge others.

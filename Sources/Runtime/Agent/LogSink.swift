@@ -43,7 +43,9 @@ public final class LogSink: Sendable {
     /// `patroni.log` becomes `.1`, `.1` becomes `.2`, and so on; the last one goes.
     private func rotate(_ state: inout State, _ file: AgentConfiguration.Log.File) {
         if file.count > 0 {
-            for number in stride(from: file.count - 1, to: 0, by: -1) { rename("\(path).\(number)", "\(path).\(number + 1)") }
+            for number in stride(from: file.count - 1, to: 0, by: -1) {
+                rename("\(path).\(number)", "\(path).\(number + 1)")
+            }
             rename(path, "\(path).1")
         } else {
             unlink(path)

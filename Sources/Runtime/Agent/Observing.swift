@@ -45,7 +45,8 @@ extension Agent {
             synchronousMode: SynchronousMode(rawValue: dynamic.synchronousMode.rawValue) ?? .off,
             isSynchronousModeStrict: dynamic.synchronousModeStrict,
             synchronousNodeCount: dynamic.synchronousNodeCount, maximumLagOnSyncnode: dynamic.maximumLagOnSyncnode,
-            primaryStopTimeout: dynamic.primaryStopTimeout, watchdogMode: WatchdogMode(rawValue: configuration.watchdog.mode.rawValue) ?? .off,
+            primaryStopTimeout: dynamic.primaryStopTimeout,
+            watchdogMode: WatchdogMode(rawValue: configuration.watchdog.mode.rawValue) ?? .off,
             standbyCluster: dynamic.standbyCluster.flatMap(Upstream.init(remote:)),
             mayBootstrap: configuration.bootstrap.isPresent, replicateFrom: tags.replicatefrom, noStream: tags.nostream)
     }

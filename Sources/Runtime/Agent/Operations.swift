@@ -9,7 +9,8 @@ import Timekeeping
 
 /// The one long task at a time: start, stop, promote, demote, rewind, clone.
 extension Agent {
-    func begin(_ operation: Operation) {
+    /// - Parameter body: what is done under the operation's name; nil: the operation itself.
+    func begin(_ operation: Operation, _ body: (@Sendable (Agent) async throws -> Void)? = nil) {
         guard case .idle = state.operation else {
             // The core never asks for two; if it did, the first goes on.
             return log.error("'\(operation)' was asked for while another operation runs; it is not begun")
@@ -20,7 +21,7 @@ extension Agent {
         running = Task {
             let result: OperationResult
             do {
-                try await self.carryOut(operation)
+                if let body { try await body(self) } else { try await self.carryOut(operation) }
                 result = .done
             } catch {
                 result = .failed(sentence(for: error))
@@ -44,7 +45,10 @@ extension Agent {
         case .done: log.notice("done: \(operation.text)")
         case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
-        if case .restart = operation { restartEnded(result == .done ? .done : .failed) }
+        if case .restart = operation {
+            state.hasRestarted = result == .done
+            restartEnded(result == .done ? .done : .failed)
+        }
         state.operation = .finished(operation, result)
         running = nil
         bell.ring()
@@ -67,7 +71,7 @@ extension Agent {
             if case .stopped = state.server.process {} else { try await stop(.immediate) }
             try await clone(from: upstream)
         case .restart(let cause): try await restart(cause)
-        case .bootstrap: throw NotCarriedOut(what: operation.text)
+        case .bootstrap: try await bootstrap()
         }
     }
 
@@ -80,19 +84,24 @@ extension Agent {
         await disarmGuard()
     }
 
-    /// An operation that this agent does not know how to do.
-    private struct NotCarriedOut: Error, CustomStringConvertible {
-        var what: String
-        var description: String { "\(what): this agent cannot do it" }
+    /// The old postmaster's guard has nothing to do while there is none, and takes on the new one at its first sign.
+    private func restart(_ cause: RestartCause) async throws {
+        let isPrimary = if case .running(let server) = state.server.process { !server.isInRecovery } else { false }
+        let stopTime = stopLimit(.fast)
+        let startTime = cause.timeout ?? dynamic.primaryStartTimeout
+        try await parts.server.restart(by: clock.now + stopTime + startTime, stopLimit: stopTime) {
+            if isPrimary { await self.armGuardForLease() }
+        }
     }
 
-    private func restart(_ cause: RestartCause) async throws {
-        let mode: StartMode
-        if case .running(let server) = state.server.process, !server.isInRecovery { mode = .primary } else { mode = .standby(nil) }
-        try await stop(.fast)
-        try await parts.server.start(mode, by: clock.now + (cause.timeout ?? dynamic.primaryStartTimeout)) {
-            if mode == .primary { await self.armGuardForLease() }
-        }
+    /// The lock is taken only when the new cluster is there; until then nobody else can make one, and no client knows
+    /// of this one.
+    private func bootstrap() async throws {
+        let wanted = configuration.serverConfiguration(with: dynamic, role: .primary)
+        _ = try await parts.server.configure(wanted, by: clock.now + .seconds(10))
+        state.configured = wanted
+        try await parts.server.bootstrap(BootstrapPlan(configuration), by: clock.now + Self.longWork * 48)
+        cacheDynamic()
     }
 
     /// For work whose length nobody can promise: checkpoints, pg_rewind.
@@ -134,7 +143,11 @@ extension Agent {
             told.finish()
             telling.cancel()
         }
-        let outcome = try await server.clone(from: upstream, by: clock.now + Self.longWork * 48) { told.yield($0) }
+        let options = configuration.postgresOptions(with: dynamic)
+        let wanted = configuration.serverConfiguration(with: dynamic, role: .replica)
+        _ = try await server.configure(wanted, by: clock.now + .seconds(10))
+        let outcome = try await server.clone(
+            from: upstream, methods: options.methods, by: clock.now + Self.longWork * 48) { told.yield($0) }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 
@@ -150,7 +163,9 @@ extension Agent {
         let server = parts.server
         Task {
             // pg_rewind compares with the control file, which names the new timeline only after a checkpoint.
-            await self.attempt("the first checkpoint") { try await server.checkpoint(by: self.clock.now + Self.longWork) }
+            await self.attempt("the first checkpoint") {
+                try await server.checkpoint(by: self.clock.now + Self.longWork)
+            }
             self.checkpointDone()
         }
     }
@@ -168,8 +183,11 @@ extension Agent {
             try await stop(.fast)
         case .switchover(let candidate):
             log.notice("switchover to \(candidate ?? "the most advanced member"): checkpoint, then stop")
-            await attempt("the checkpoint before the switchover") { try await self.parts.server.checkpoint(by: self.clock.now + Self.longWork) }
-            // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock then.
+            await attempt("the checkpoint before the switchover") {
+                try await self.parts.server.checkpoint(by: self.clock.now + Self.longWork)
+            }
+            // A fast stop ends only when every connected standby has the shutdown record; the core releases the lock
+            // then.
             try await stop(.fast)
         }
     }
@@ -201,6 +219,7 @@ extension Agent {
             running?.cancel()
             let held = state.holdsLock(as: me)
             await attempt("stopping PostgreSQL") { try await self.stop(.fast) }
+            await parts.server.hooks.call(.stop, role: memberRole.rawValue)
             if held {
                 let end = try? await parts.server.controlData(by: clock.now + .seconds(5)).checkpoint
                 await releaseLock(finalLSN: end)

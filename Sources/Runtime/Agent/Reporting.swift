@@ -39,7 +39,10 @@ extension Agent {
     private func publishStatus(_ server: ServerObservation.Running, _ details: ServerDetails) async {
         var slots = details.slots
         slots[slotName(forMember: me)] = server.lsn
-        let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: state.view?.status.retainSlots ?? [])
+        // Until the slots were looked at, what the leader before us has published stays.
+        let isKnown = !state.retainedSlots.isEmpty || dynamic.memberSlotsTTL == .zero
+        let retained = isKnown ? state.retainedSlots : state.view?.status.retainSlots ?? []
+        let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: retained)
         await parts.reports.post(.status(status))
         guard dynamic.failsafeMode else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
@@ -51,7 +54,7 @@ extension Agent {
         }
     }
 
-    /// The store has a report of ours. When it has the newest list of failsafe members, none of the earlier ones counts.
+    /// The store has a report of ours. When it has the newest list of failsafe members, no earlier one counts.
     func reportDone(_ report: Report) {
         if case .failsafe(state.failsafe.posted) = report { state.failsafe.sent = [:] }
     }
@@ -110,7 +113,9 @@ extension Agent {
 
     var memberRole: MemberRole {
         switch state.server.process {
-        case .running(let server): return server.isInRecovery ? .replica : .primary
+        case .running(let server):
+            guard server.isInRecovery else { return .primary }
+            return dynamic.standbyCluster?.isEffective == true && state.holdsLock(as: me) ? .standbyLeader : .replica
         default:
             switch state.server.storage {
             case .empty, .unreadable: return .uninitialized
@@ -140,7 +145,9 @@ extension Agent {
             snapshot.postmasterStartTime = details.startTime
             snapshot.replication = details.replication
         }
-        if case .present(let directory) = state.server.storage { snapshot.systemIdentifier = directory.systemIdentifier }
+        if case .present(let directory) = state.server.storage {
+            snapshot.systemIdentifier = directory.systemIdentifier
+        }
         snapshot.tags = configuration.memberTags.published
         snapshot.pendingRestartReason = pendingRestartReason
         snapshot.scheduledRestart = state.scheduledRestart

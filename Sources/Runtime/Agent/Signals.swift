@@ -9,7 +9,8 @@ enum Signals {
     /// order, hand over), or only the agent is restarted or upgraded (disturb nobody). The unit's ExecStop, which
     /// runs before SIGTERM, makes the file `hostStops` in the first case.
     static func watch(
-        hostStops: String, end: @escaping @Sendable (Agent.Ending) async -> Void, reload: @escaping @Sendable () async -> Void
+        hostStops: String, end: @escaping @Sendable (Agent.Ending) async -> Void,
+        reload: @escaping @Sendable () async -> Void
     ) async {
         let (events, continuation) = AsyncStream.makeStream(of: Int32.self)
         let queue = DispatchQueue(label: "pgadopt.signals")

@@ -25,7 +25,7 @@ actor Watchdog {
         guard settings.mode != .off else { return .absent }
         let wanted = settings.timeout(ttl: ttl)
         guard wanted >= .seconds(1) else {
-            return .failed("a ttl of \(ttl.components.seconds) s leaves no time for the watchdog: its safety margin is longer")
+            return .failed("a ttl of \(ttl.components.seconds) s leaves no time for the watchdog's safety margin")
         }
         if isOpen { return .active }
         if let failure { return .failed(failure) }

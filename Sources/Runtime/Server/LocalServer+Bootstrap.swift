@@ -117,18 +117,7 @@ extension LocalServer {
     /// Our include file is named in the new postgresql.conf, which nobody owned before.
     private func makeOwnFiles(_ plan: BootstrapPlan) throws {
         let directory = settings.dataDirectory
-        let path = settings.configFile ?? "\(directory)/postgresql.conf"
-        let text = (try? readSmallText(path)) ?? ""
-        // By its name alone where it lies beside: members' data directories may have other places.
-        let beside = path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/"
-        let isBeside = settings.includeFile.hasPrefix(beside)
-        let name = isBeside ? String(settings.includeFile.dropFirst(beside.count)) : settings.includeFile
-        if !ConfFile(text: text).includes.contains(where: { $0.path == name || $0.path == settings.includeFile }) {
-            guard let quoted = ManagedConfiguration.quoted(name) else {
-                throw ServerError(.files, "the include file's name cannot be written into \(path)")
-            }
-            try files.write(text + "\ninclude_if_exists = \(quoted)\n", to: path)
-        }
+        try nameIncludeFile()
         if !plan.hba.isEmpty, wanted?.hba == nil {
             let hba = "\(directory)/pg_hba.conf"
             let lines = plan.hba.map { $0 + "\n" }.joined()

@@ -62,14 +62,38 @@ extension LocalServer {
     @discardableResult
     func rewriteInclude(_ change: (inout IncludeFile) -> Void) throws -> Bool {
         // Where the data directory is still to be made, nothing may lie in its place.
-        if settings.includeFile.hasPrefix(settings.dataDirectory + "/"), !hasDataDirectory { return false }
+        let isInside = settings.includeFile.hasPrefix(settings.dataDirectory + "/")
+        if isInside, !hasDataDirectory { return false }
+        // A server that adoption has prepared names our file. One that Patroni led, or that was restored from a backup,
+        // need not: what we write would count for nothing.
+        let isNamed = isInside ? try nameIncludeFile() : false
         let present = try? readSmallText(settings.includeFile)
         var content = present.map(IncludeFile.init(parsing:)) ?? IncludeFile()
         change(&content)
         try writePassFile()
         let text = try includeText(content)
-        if text == present { return false }
+        if text == present { return isNamed }
         try files.write(text, to: settings.includeFile, mode: 0o640)
+        return true
+    }
+
+    /// Names our include file at the end of postgresql.conf, where what it says comes last; returns whether it had to.
+    @discardableResult
+    func nameIncludeFile() throws -> Bool {
+        let path = settings.configFile ?? "\(settings.dataDirectory)/postgresql.conf"
+        // Whoever keeps the configuration elsewhere without telling us names the file himself.
+        guard let text = try? readSmallText(path) else { return false }
+        // By its name alone where it lies beside: members' data directories may have other places.
+        let beside = path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/"
+        let isBeside = settings.includeFile.hasPrefix(beside)
+        let name = isBeside ? String(settings.includeFile.dropFirst(beside.count)) : settings.includeFile
+        if ConfFile(text: text).includes.contains(where: { $0.path == name || $0.path == settings.includeFile }) {
+            return false
+        }
+        guard let quoted = ManagedConfiguration.quoted(name) else {
+            throw ServerError(.files, "the include file's name cannot be written into \(path)")
+        }
+        try files.write(text + "\ninclude_if_exists = \(quoted)\n", to: path)
         return true
     }
 

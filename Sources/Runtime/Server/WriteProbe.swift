@@ -117,7 +117,7 @@ public actor WriteProbe {
         let now = clock.now
         let since = outcome.isLike(report.outcome) ? report.since : began
         if !outcome.isLike(report.outcome) {
-            log.info("probe: \(outcome)")
+            log.debug("probe: \(outcome)")
         }
         report = ProbeReport(outcome: outcome, since: since, at: now, took: now - began)
     }

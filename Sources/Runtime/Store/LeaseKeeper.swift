@@ -73,7 +73,8 @@ public actor LeaseKeeper {
         guard whole != self.ttl else { return }
         // Before the first lease there is nothing to change: the store has only now said how long it is to be.
         if lease != nil {
-            log.notice("ttl changed from \(self.ttl.components.seconds) s to \(whole.components.seconds) s: taking a new lease")
+            let (old, new) = (self.ttl.components.seconds, whole.components.seconds)
+            log.notice("ttl changed from \(old) s to \(new) s: taking a new lease")
         }
         self.ttl = whole
         lease = nil
