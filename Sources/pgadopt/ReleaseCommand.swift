@@ -50,9 +50,11 @@ struct ReleaseCommand: AsyncParsableCommand {
         guard !actions.isEmpty else {
             return print("Nothing to take back: the journal beside \(plan) names no step that is not undone.")
         }
-        print("Release of the cluster \(saved.cluster), \(actions.count) acts:\n")
-        for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
-        print("\nRestarts of the primary: none.\n")
+        if onlyShow || !yes {
+            print("Release of the cluster \(saved.cluster), \(actions.count) acts:\n")
+            for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
+            print("\nRestarts of the primary: none.\n")
+        }
         if onlyShow { return }
         guard yes || Terminal.confirm("Carry this out?") else {
             throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)")

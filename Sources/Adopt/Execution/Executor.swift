@@ -42,7 +42,7 @@ public struct Executor: Sendable {
         let path = Layout(scope: plan.cluster).plan(plan.digest)
         let result = try await shell.run(
             """
-            umask 077; p=\(quoted(path))
+            umask 022; p=\(quoted(path))
             [ -e "$p" ] || { mkdir -p "$(dirname "$p")" && cat > "$p.new" && sync "$p.new" && mv "$p.new" "$p"; }
             """,
             as: .root, standardInput: try plan.encoded())

@@ -189,8 +189,8 @@ public struct Releaser: Sendable {
                 case "$(readlink "$f" 2>/dev/null)" in "$d"/*) echo kept; find "$d" -type f ! -name '*.log' -delete; exit 0 ;; esac
             done
             rm -rf -- "$d"
-            rmdir -- "$(dirname "$d")" /etc/pgadopt 2>/dev/null || :
             rm -rf -- \(quoted("/run/pgadopt/" + plan.cluster))
+            rmdir -- "$(dirname "$d")" /etc/pgadopt /run/pgadopt 2>/dev/null || :
             """)
         if output.hasPrefix("kept") {
             report(.note("\(context.host): the running server writes its log into \(context.layout.state), which stays"))

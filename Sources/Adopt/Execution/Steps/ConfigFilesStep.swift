@@ -11,6 +11,10 @@ struct ConfigFilesStep: Step {
         for path in change.paths {
             try await refuseForeign(path, context)
             try await context.willMake("path", path)
+            let parent = directory(path)
+            if try await !context.tryRun("test -d \(quoted(parent))").succeeded {
+                try await context.willMake("parent", parent)
+            }
             try await copy(path, context)
         }
         try await context.write(change.settings)
@@ -72,6 +76,9 @@ struct ConfigFilesStep: Step {
         let made = await context.made("path")
         for path in change.paths.reversed() where made.contains(path) {
             try await context.run("removing \(path)", "rm -rf -- \(quoted(path))")
+        }
+        for parent in await context.made("parent") {
+            try await context.run("removing \(parent)", "rmdir -- \(quoted(parent)) 2>/dev/null || :")
         }
     }
 }
