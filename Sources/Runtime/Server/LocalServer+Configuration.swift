@@ -14,6 +14,8 @@ extension LocalServer {
     public func configure(_ wanted: ServerConfiguration, by deadline: BootInstant) async throws -> ConfigurationOutcome {
         self.wanted = wanted
         var isChanged = try rewriteInclude { _ in }
+        // A server that was started since the last look answers nothing about itself until it is asked.
+        if adopt() != nil, lastRunning == nil { _ = await observe() }
         let isRunning = adopt() != nil && lastRunning != nil
         if let lines = wanted.hba {
             isChanged = try await replaceAccessFile("hba_file", "pg_hba.conf", lines, isRunning, by: deadline) || isChanged
