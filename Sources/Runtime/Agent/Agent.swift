@@ -92,7 +92,7 @@ public actor Agent {
         guard case .connected(let view, _) = observation, let before else { return true }
         return view.leader != before.leader || view.config != before.config || view.failover != before.failover
             || view.initialize != before.initialize || view.history != before.history || view.sync != before.sync
-            || view.members.map(\.name) != before.members.map(\.name)
+            || view.standings != before.standings
     }
 
     func leaseChanged(_ new: LeaseState) async {

@@ -207,3 +207,17 @@ public enum MemberRole: String, CaseIterable, Hashable, Sendable {
     case standbyLeader = "standby_leader"
     case promoted, demoted, uninitialized
 }
+
+/// What of a member key can change somebody's decision at once: a leader that has become a primary is followed now, and
+/// not at the next tick.
+public struct MemberStanding: Equatable, Sendable {
+    public var name: String
+    public var role: MemberRole?
+    public var state: MemberState?
+}
+
+extension ClusterView {
+    public var standings: [MemberStanding] {
+        members.map { MemberStanding(name: $0.name, role: $0.role, state: $0.state) }
+    }
+}

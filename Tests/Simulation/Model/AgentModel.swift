@@ -119,7 +119,7 @@ final class ModelAgent {
         lastStore = new
         guard case .connected(let view, _) = new, let before else { return ring() }
         if view.leader != before.leader || view.failover != before.failover || view.history != before.history
-            || view.members.map(\.name) != before.members.map(\.name) || view.config != before.config
+            || view.standings != before.standings || view.config != before.config
             || view.sync != before.sync
         { ring() }
     }
