@@ -6,8 +6,11 @@ private let failoverBound = Duration.seconds(30)
 private let returnBound = Duration.seconds(120)
 
 extension LabSuite {
-    /// Faults of the resident phase beyond those of `Failover`: processes, disks, the store, bad moments.
-    @Suite(.serialized)
+    /// Faults of the resident phase beyond those of `Failover`: processes, disks, the store, bad moments. They take
+    /// about 20 minutes.
+    @Suite(
+        .serialized,
+        .enabled(if: ProcessInfo.processInfo.environment["PGADOPT_LAB_FAULTS"] == "1", "run ./test --faults"))
     struct Faults {
         let hosts = Hosts()
 
