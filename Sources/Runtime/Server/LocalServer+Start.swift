@@ -122,26 +122,39 @@ extension LocalServer {
         return raised
     }
 
+    /// PostgreSQL says in the last line of postmaster.pid that it accepts connections. Asking it by connecting would
+    /// leave a FATAL line in its log for every time too early.
     private func waitUntilReady(logOffset: Int, by deadline: BootInstant) async throws {
-        var pause = Duration.milliseconds(5)
+        var failure: PostgresError?
         while true {
             guard let postmaster, !postmaster.hasExited else {
                 throw ServerError(.programFailed, "PostgreSQL gave up starting\(logTail(from: logOffset))")
             }
             do {
-                connection = try await connect(by: min(deadline, clock.now + .seconds(2)))
-                startingSince = nil
-                crashedAt = nil
-                return
-            } catch let error as PostgresError {
-                guard clock.now < deadline else {
-                    throw ServerError(.deadline, "PostgreSQL does not accept connections yet: \(error)")
+                if isReady(postmaster) {
+                    connection = try await connect(by: min(deadline, clock.now + .seconds(2)))
+                    startingSince = nil
+                    crashedAt = nil
+                    return
                 }
+            } catch let error as PostgresError {
+                failure = error
             }
-            // Neither an event nor a file tells that connections are accepted; its end is seen above.
-            try await clock.sleep(until: min(deadline, clock.now + pause), tolerance: nil)
-            pause = min(pause * 2, .milliseconds(100))
+            guard clock.now < deadline else {
+                let reason = failure.map { ": \($0)" } ?? ""
+                throw ServerError(.deadline, "PostgreSQL does not accept connections yet\(reason)")
+            }
+            // The file is rewritten in place, which no event tells; the server's end is seen above.
+            try await clock.sleep(until: min(deadline, clock.now + .milliseconds(10)), tolerance: nil)
         }
+    }
+
+    /// The file of a predecessor that crashed may still say that it was.
+    private func isReady(_ postmaster: ProcessHandle) -> Bool {
+        guard let text = try? readSmallText("\(settings.dataDirectory)/postmaster.pid"),
+            let file = PostmasterFile(parsing: text)
+        else { return false }
+        return file.pid == postmaster.identity.pid && file.status == .ready
     }
 
     private func hasEnded(_ process: ProcessHandle, by deadline: BootInstant) async -> Bool {
