@@ -61,7 +61,9 @@ public enum AgentProgram {
 
         await agent.prepare()
         let address = configuration.restapi.listen
-        let channel = try await api.start(host: address.bindHost, port: address.port, on: group)
+        // A loop of its own: a flood of requests must not stand between the lease and its renewal.
+        let requests = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let channel = try await api.start(host: address.bindHost, port: address.port, on: requests)
         log.notice("\(configuration.name) of \(configuration.scope): API on \(address)")
 
         await withTaskGroup(of: Void.self) { tasks in
