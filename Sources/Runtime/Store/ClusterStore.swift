@@ -18,6 +18,7 @@ public actor ClusterStore {
     /// Bounds each read and write with all its tries on all servers.
     var retryTimeout: Duration
     var cache: KeyCache
+    private var complaints: Set<String> = []
     private(set) var state = StoreState.unknown
     private var broadcast = Broadcast<StoreState>()
     private var confirmed: BootInstant?
@@ -202,8 +203,16 @@ public actor ClusterStore {
         publish(.regressed(last: state.view, reason: reason))
     }
 
+    /// Values that nobody can use are said once, and again when they come back.
+    private func complain() {
+        let now = Set(CorruptValues.sentences(cache.keys))
+        for sentence in now.subtracting(complaints).sorted() { log.warning("\(sentence)") }
+        complaints = now
+    }
+
     private func publish(_ state: StoreState) {
         guard state != self.state else { return }
+        if case .connected = state { complain() }
         self.state = state
         broadcast.send(state)
     }
