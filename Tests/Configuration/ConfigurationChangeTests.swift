@@ -17,8 +17,8 @@ import Testing
         ("etcd3: {host: elsewhere}", "etcd3", .agentRestart),
         ("restapi: {listen: '0.0.0.0:9', connect_address: '10.0.0.1:8008'}", "restapi.listen", .agentRestart),
         ("restapi: {listen: '0.0.0.0:8008', connect_address: '10.0.0.1:8008', ciphers: HIGH}", "restapi", .live),
-        ("tags: {clonefrom: true}", "tags", .live), ("log: {level: DEBUG}", "log", .live),
-        ("postgresql: {listen: '*:5433', connect_address: 10.0.0.1, data_dir: /data}", "postgresql.listen", .serverRestart),
+        ("tags: {clonefrom: true}", "tags", .live), ("log: {level: DEBUG}", "log", .agentRestart),
+        ("postgresql: {listen: '*:5433', connect_address: 10.0.0.1, data_dir: /data}", "postgresql.listen", .agentRestart),
         ("postgresql: {listen: '*', connect_address: 10.0.0.1, data_dir: /data, pg_hba: [a]}", "postgresql.pg_hba", .reload),
         ("postgresql: {listen: '*', connect_address: 10.0.0.1, data_dir: /data, parameters: {a: b}}",
             "postgresql.parameters", .reload),
@@ -27,6 +27,10 @@ import Testing
     func everyKeyHasItsEffect(_ section: String, _ key: String, _ effect: ConfigurationChange.Effect) throws {
         let change = ConfigurationChange(from: try configuration(), to: try configuration(section))
         #expect(change.items == [.init(key, effect)])
+        // What needs another agent is held back, and nothing else.
+        let old = try configuration(), new = try configuration(section)
+        #expect(ConfigurationChange(from: old, to: old.taking(new)).isEmpty == (effect == .agentRestart))
+        #expect(ConfigurationChange(from: old.taking(new), to: new).isEmpty == (effect != .agentRestart))
     }
 
     @Test func aClustersParameterWaitsForARestart() {

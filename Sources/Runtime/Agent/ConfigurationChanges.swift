@@ -2,57 +2,6 @@ import Configuration
 import Server
 
 extension AgentConfiguration {
-    /// The parts of another reading of the file that this agent cannot take on while it runs, for people.
-    func differencesThatNeedAnotherAgent(_ new: AgentConfiguration) -> [String] {
-        var names: [String] = []
-        func compare<Value: Equatable>(_ name: String, _ part: KeyPath<AgentConfiguration, Value>) {
-            if self[keyPath: part] != new[keyPath: part] { names.append("'\(name)'") }
-        }
-        compare("scope", \.scope)
-        compare("name", \.name)
-        compare("namespace", \.namespace)
-        compare("etcd3", \.etcd)
-        compare("restapi.listen", \.restapi.listen)
-        compare("postgresql.listen", \.postgresql.listen)
-        compare("postgresql.data_dir", \.postgresql.dataDirectory)
-        compare("postgresql.config_dir", \.postgresql.configDirectory)
-        compare("postgresql.bin_dir", \.postgresql.binDirectory)
-        compare("postgresql.database", \.postgresql.database)
-        compare("postgresql.pgpass", \.postgresql.pgpass)
-        compare("postgresql.authentication.superuser", \.postgresql.superuser)
-        compare("postgresql.authentication.replication", \.postgresql.replication)
-        compare("postgresql.authentication.rewind", \.postgresql.rewind)
-        compare("watchdog", \.watchdog)
-        compare("log", \.log)
-        compare("pgadopt", \.pgadopt)
-        return names
-    }
-
-    /// The new reading, but for what needs another agent.
-    func taking(_ new: AgentConfiguration) -> AgentConfiguration {
-        var result = new
-        result.scope = scope
-        result.name = name
-        result.namespace = namespace
-        result.etcd = etcd
-        result.restapi.listen = restapi.listen
-        result.postgresql.listen = postgresql.listen
-        result.postgresql.dataDirectory = postgresql.dataDirectory
-        result.postgresql.configDirectory = postgresql.configDirectory
-        result.postgresql.options.binDirectory = postgresql.options.binDirectory
-        result.postgresql.options.database = postgresql.options.database
-        result.postgresql.pgpass = postgresql.pgpass
-        result.postgresql.superuser = postgresql.superuser
-        result.postgresql.replication = postgresql.replication
-        result.postgresql.rewind = postgresql.rewind
-        result.watchdog = watchdog
-        result.log = log
-        result.pgadopt = pgadopt
-        return result
-    }
-}
-
-extension AgentConfiguration {
     /// The server was taken over with an owner's configuration, into which ours is included; otherwise it is ours to
     /// configure, with Patroni's defaults.
     var isAdopted: Bool { pgadopt.includeFile != nil }

@@ -30,9 +30,7 @@ extension Agent {
             log.error("the configuration has errors; the agent goes on with the one it has")
             return
         }
-        for what in configuration.differencesThatNeedAnotherAgent(new) {
-            log.warning("\(what) has changed: this takes effect when the agent is restarted, which disturbs no client")
-        }
+        let change = ConfigurationChange(from: configuration, to: new)
         configuration = configuration.taking(new)
         let options = configuration.postgresOptions(with: dynamic)
         // Certificates, lines of pg_hba.conf and passwords may be other ones although the words are the same.
@@ -43,7 +41,7 @@ extension Agent {
         } catch {
             log.error("the API goes on with the certificates and passwords it has: \(error)")
         }
-        log.notice("the configuration was read again")
+        log.notice("the configuration was read again; \(change.sentence ?? "nothing has changed")")
         await parts.server.hooks.call(.reload, role: memberRole.rawValue)
         bell.ring()
     }

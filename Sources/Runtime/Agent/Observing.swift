@@ -42,7 +42,7 @@ extension Agent {
             isPaused: dynamic.pause, failsafeMode: dynamic.failsafeMode, checkTimeline: dynamic.checkTimeline,
             usePgRewind: options.usePgRewind ?? true, mayLead: !tags.nofailover,
             failoverPriority: tags.failoverPriority,
-            synchronousMode: SynchronousMode(rawValue: dynamic.synchronousMode.rawValue) ?? .off,
+            synchronousMode: dynamic.synchronousMode,
             isSynchronousModeStrict: dynamic.synchronousModeStrict,
             synchronousNodeCount: dynamic.synchronousNodeCount, maximumLagOnSyncnode: dynamic.maximumLagOnSyncnode,
             primaryStopTimeout: dynamic.primaryStopTimeout,

@@ -43,9 +43,7 @@ extension Agent {
                 guard case .logical(let database, let plugin) = slot.kind else { return nil }
                 return WantedSlots.Logical(name: slot.name, database: database, plugin: plugin)
             },
-            ignored: dynamic.ignoreSlots.map {
-                .init(name: $0.name, type: $0.type, database: $0.database, plugin: $0.plugin)
-            },
+            ignored: dynamic.ignoreSlots,
             positions: view.status.slots)
     }
 

@@ -69,8 +69,6 @@ extension ClusterView {
         return sync.standbys.contains { $0.lowercased() == name.lowercased() }
     }
 
-    private enum SynchronousMode { case off, on, quorum }
-
     private var synchronousMode: SynchronousMode {
         guard let value = config?.value["synchronous_mode"] else { return .off }
         if let flag = value.bool { return flag ? .on : .off }

@@ -7,7 +7,8 @@ public struct ConfigurationChange: Hashable, Sendable {
         case reload
         /// Shown as pending until PostgreSQL is restarted.
         case serverRestart = "restart of PostgreSQL"
-        /// Not in force until the agent is restarted; until then the old value stays.
+        /// Not in force until the agent is restarted, which disturbs no client; until then the old value stays
+        /// (`AgentConfiguration.taking`).
         case agentRestart = "restart of the agent"
 
         public static func < (a: Self, b: Self) -> Bool { a.order < b.order }
@@ -50,6 +51,35 @@ public struct ConfigurationChange: Hashable, Sendable {
     }
 }
 
+extension AgentConfiguration {
+    /// Another reading of the file, but for what only another agent can take on: that stays as it is here.
+    public func taking(_ new: AgentConfiguration) -> AgentConfiguration {
+        var result = new
+        func keep<Value>(_ part: WritableKeyPath<AgentConfiguration, Value>) { result[keyPath: part] = self[keyPath: part] }
+        keep(\.scope)
+        keep(\.name)
+        keep(\.namespace)
+        keep(\.etcd)
+        keep(\.restapi.listen)
+        keep(\.restapi.requestQueueSize)
+        keep(\.watchdog)
+        keep(\.log)
+        keep(\.pgadopt)
+        keep(\.postgresql.listen)
+        keep(\.postgresql.dataDirectory)
+        keep(\.postgresql.configDirectory)
+        keep(\.postgresql.pgpass)
+        keep(\.postgresql.superuser)
+        keep(\.postgresql.replication)
+        keep(\.postgresql.rewind)
+        keep(\.postgresql.options.binDirectory)
+        keep(\.postgresql.options.binNames)
+        keep(\.postgresql.options.configBaseName)
+        keep(\.postgresql.options.database)
+        return result
+    }
+}
+
 extension ConfigurationChange {
     /// Between two readings of a member's file. Certificates are read again whether or not their paths changed.
     public init(from old: AgentConfiguration, to new: AgentConfiguration) {
@@ -65,8 +95,8 @@ extension ConfigurationChange {
         if oldAPI != new.restapi { items.append(.init("restapi", .live)) }
         compare(old, new, "ctl", \.ctl, .live)
         compare(old, new, "tags", \.tags, .live)
-        compare(old, new, "watchdog", \.watchdog, .live)
-        compare(old, new, "log", \.log, .live)
+        compare(old, new, "watchdog", \.watchdog, .agentRestart)
+        compare(old, new, "log", \.log, .agentRestart)
         compare(old, new, "pgadopt", \.pgadopt, .agentRestart)
         comparePostgres(old.postgresql, new.postgresql)
         // `bootstrap` is read once, for a new cluster: a change of it means nothing here.
@@ -75,16 +105,15 @@ extension ConfigurationChange {
     private mutating func comparePostgres(
         _ old: AgentConfiguration.Postgres, _ new: AgentConfiguration.Postgres
     ) {
-        compare(old, new, "postgresql.listen", \.listen, .serverRestart)
+        compare(old, new, "postgresql.listen", \.listen, .agentRestart)
         compare(old, new, "postgresql.connect_address", \.connectAddress, .live)
         compare(old, new, "postgresql.proxy_address", \.proxyAddress, .live)
         compare(old, new, "postgresql.data_dir", \.dataDirectory, .agentRestart)
         compare(old, new, "postgresql.config_dir", \.configDirectory, .agentRestart)
-        compare(old, new, "postgresql.pgpass", \.pgpass, .reload)
-        compare(old, new, "postgresql.authentication.superuser", \.superuser, .live)
-        // Standbys carry it in primary_conninfo.
-        compare(old, new, "postgresql.authentication.replication", \.replication, .reload)
-        compare(old, new, "postgresql.authentication.rewind", \.rewind, .live)
+        compare(old, new, "postgresql.pgpass", \.pgpass, .agentRestart)
+        compare(old, new, "postgresql.authentication.superuser", \.superuser, .agentRestart)
+        compare(old, new, "postgresql.authentication.replication", \.replication, .agentRestart)
+        compare(old, new, "postgresql.authentication.rewind", \.rewind, .agentRestart)
         compareOptions(old.options, new.options)
     }
 
@@ -102,7 +131,7 @@ extension ConfigurationChange {
         compare(old, new, "postgresql.pg_ident by role", \.pgIdentByRole, .reload)
         compare(old, new, "postgresql.custom_conf", \.customConf, .reload)
         compare(old, new, "postgresql.recovery_conf", \.recoveryConf, .reload)
-        compare(old, new, "postgresql.database", \.database, .live)
+        compare(old, new, "postgresql.database", \.database, .agentRestart)
         compare(old, new, "postgresql.krbsrvname", \.krbsrvname, .reload)
         compare(old, new, "postgresql.use_unix_socket", \.useUnixSocket, .live)
         compare(old, new, "postgresql.use_unix_socket_repl", \.useUnixSocketForReplication, .live)

@@ -1,10 +1,9 @@
+import Cluster
 import JSON
 import PostgresModel
 
 /// The cluster's settings, from the store's `config` key (compatibility sheet d.3), with defaults filled in.
 public struct DynamicConfiguration: Hashable, Sendable {
-    public enum SynchronousMode: String, Hashable, Sendable { case off, on, quorum }
-
     /// A slot that nobody may drop; nil matches everything.
     public struct SlotPattern: Hashable, Sendable {
         public var name: String?

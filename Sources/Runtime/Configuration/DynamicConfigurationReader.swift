@@ -1,3 +1,4 @@
+import Cluster
 import JSON
 import PostgresModel
 import YAML
@@ -164,7 +165,7 @@ private struct SettingsReader {
         return nil
     }
 
-    private mutating func synchronousMode() -> DynamicConfiguration.SynchronousMode {
+    private mutating func synchronousMode() -> SynchronousMode {
         guard let value = take("synchronous_mode") else { return .off }
         if value.string?.lowercased() == "quorum" { return .quorum }
         if let flag = value.flag { return flag ? .on : .off }

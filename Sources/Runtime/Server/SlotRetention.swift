@@ -1,3 +1,4 @@
+import Configuration
 import PostgresModel
 import Timekeeping
 
@@ -77,7 +78,7 @@ extension WantedSlots {
     ///   - permanentLogical: those that are logical.
     public init(
         _ situation: Situation, permanentPhysical: [String] = [], permanentLogical: [Logical] = [],
-        ignored: [Pattern] = [], positions: [String: LSN] = [:]
+        ignored: [DynamicConfiguration.SlotPattern] = [], positions: [String: LSN] = [:]
     ) {
         let streaming = situation.peers.filter { !$0.isNoStream && $0.name != situation.me }
         let keepsForLater = situation.memberSlotsTTL > .zero && (situation.mayLead || situation.isLeader)

@@ -1,3 +1,4 @@
+import Configuration
 import PostgresModel
 
 /// The replication slots that are to be on this server.
@@ -14,43 +15,30 @@ public struct WantedSlots: Equatable, Sendable {
         }
     }
 
-    /// A slot that is left alone whatever we wish; nil matches everything (`ignore_slots`).
-    public struct Pattern: Hashable, Sendable {
-        public var name: String?
-        /// physical or logical.
-        public var type: String?
-        public var database: String?
-        public var plugin: String?
-
-        public init(name: String? = nil, type: String? = nil, database: String? = nil, plugin: String? = nil) {
-            self.name = name
-            self.type = type
-            self.database = database
-            self.plugin = plugin
-        }
-
-        func matches(_ slot: ReplicationSlot) -> Bool {
-            func fits(_ wanted: String?, _ has: String?) -> Bool { wanted == nil || wanted == has }
-            return fits(name, slot.name) && fits(type, slot.isLogical ? "logical" : "physical")
-                && fits(database, slot.database) && fits(plugin, slot.plugin)
-        }
-    }
-
     /// Names of slots: those of members (`slotName(forMember:)`), retained ones, and permanent physical ones.
     public var physical: Set<String>
     /// Permanent logical slots.
     public var logical: [Logical]
-    public var ignored: [Pattern]
+    /// Slots that are left alone whatever we wish (`ignore_slots`).
+    public var ignored: [DynamicConfiguration.SlotPattern]
     /// Where the leader's slots are, by name (`status.slots`): a standby moves its own there.
     public var positions: [String: LSN]
 
     public init(
-        physical: Set<String>, logical: [Logical] = [], ignored: [Pattern] = [], positions: [String: LSN] = [:]
+        physical: Set<String>, logical: [Logical] = [], ignored: [DynamicConfiguration.SlotPattern] = [], positions: [String: LSN] = [:]
     ) {
         self.physical = physical
         self.logical = logical
         self.ignored = ignored
         self.positions = positions
+    }
+}
+
+extension DynamicConfiguration.SlotPattern {
+    func matches(_ slot: ReplicationSlot) -> Bool {
+        func fits(_ wanted: String?, _ has: String?) -> Bool { wanted == nil || wanted == has }
+        return fits(name, slot.name) && fits(type, slot.isLogical ? "logical" : "physical")
+            && fits(database, slot.database) && fits(plugin, slot.plugin)
     }
 }
 
