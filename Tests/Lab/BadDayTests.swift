@@ -88,6 +88,21 @@ extension LabSuite {
             try await hosts.shell("h2", "rm -r /var/lib/postgresql/15")
         }
 
+        @Test func `a target with another major version is refused`() async throws {
+            let postmaster = try await unadopted()
+            // The place of Debian's version 13, with programs that say so.
+            try await hosts.shell("h2", """
+                mkdir -p /usr/lib/postgresql/13/bin
+                for p in postgres pg_basebackup pg_controldata pg_rewind pg_ctl psql; do
+                  printf '#!/bin/sh\\necho "%s (PostgreSQL) 13.20"\\n' $p > /usr/lib/postgresql/13/bin/$p
+                  chmod 755 /usr/lib/postgresql/13/bin/$p
+                done
+                mv /usr/lib/postgresql/15 /root/postgresql-15
+                """)
+            try await expectRefusal(["h2", "15"], postmaster: postmaster)
+            try await hosts.shell("h2", "mv /root/postgresql-15 /usr/lib/postgresql/15; rm -r /usr/lib/postgresql/13")
+        }
+
         @Test func `an etcd without a quorum is found before anything is begun`() async throws {
             let postmaster = try await unadopted()
             for host in ["h2", "h3"] { try await hosts.shell(host, "systemctl stop etcd") }
