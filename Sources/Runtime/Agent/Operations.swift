@@ -23,6 +23,8 @@ extension Agent {
             do {
                 if let body { try await body(self) } else { try await self.carryOut(operation) }
                 result = .done
+            } catch let error as ServerError where error.code == .unavailable {
+                result = .unavailable("\(error)")
             } catch {
                 result = .failed(sentence(for: error))
             }
@@ -43,6 +45,8 @@ extension Agent {
     private func finished(_ operation: Operation, _ result: OperationResult) {
         switch result {
         case .done: log.notice("done: \(operation.text)")
+        case .failed(givenUp): log.notice("given up: \(operation.text)")
+        case .unavailable(let reason): log.warning("not begun: \(operation.text): \(reason)")
         case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
         if case .restart = operation {

@@ -38,6 +38,7 @@ extension LocalServer {
 
     /// Stops PostgreSQL. Fast: clients are cut off, everything is written. When it takes longer than `deadline` it is
     /// stopped immediately, and two seconds later killed with all its children.
+    /// - Throws: `CancellationError` when something more urgent takes its place: that goes on from where this was.
     public func stop(_ mode: StopMode, by deadline: BootInstant) async throws {
         guard adopt() != nil, let postmaster else { return }
         // Not before an immediate stop: the server has to be gone, whatever the operator's program would like.
@@ -55,10 +56,12 @@ extension LocalServer {
         for step in steps {
             try? postmaster.send(signal: step.signal)
             if await hasEnded(postmaster, by: step.until) { return ended(postmaster.identity) }
+            try Task.checkCancellation()
             log.warning("PostgreSQL did not stop in time", metadata: ["signal": "\(step.signal)"])
         }
         killTree(of: postmaster)
         guard await hasEnded(postmaster, by: clock.now + .seconds(5)) else {
+            try Task.checkCancellation()
             throw ServerError(
                 .deadline, "\(postmaster.identity) survives SIGKILL: it hangs in the kernel, most likely on a disk")
         }
