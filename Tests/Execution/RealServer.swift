@@ -14,30 +14,49 @@ final class RealServer: Sendable {
 
     let world: World
     let port: Int
+    let name: String
     let data: String
     let shell: RootedShell
 
-    init() async throws {
+    /// - Parameters:
+    ///   - name: of the data directory, below the world's root; the replica's has the same name.
+    ///   - settings: lines of its postgresql.conf.
+    init(name: String = "main", settings: String = "") async throws {
+        self.name = name
         world = try World()
         shell = RootedShell("h1", root: world.root)
-        data = world.root + "/main"
+        data = world.root + "/" + name
         port = 20_000 + Int.random(in: 0..<20_000)
-        _ = try await sh("install -d -o postgres \(data) \(world.root)/sock", .root)
-        _ = try await sh("\(Self.bin)/initdb -D \(data) -A peer --no-sync -E UTF8 --locale=C >/dev/null")
+        _ = try await sh("install -d -o postgres \(quoted(data)) \(world.root)/sock", .root)
+        _ = try await sh("\(Self.bin)/initdb -D \(quoted(data)) -A peer --no-sync -E UTF8 --locale=C >/dev/null")
         _ = try await sh(
             """
-            cat >> \(data)/postgresql.conf <<END
+            cat >> \(quoted(data))/postgresql.conf <<END
             port = \(port)
             unix_socket_directories = '\(world.root)/sock'
             listen_addresses = '127.0.0.1'
             max_connections = 33
             fsync = off
+            \(settings)
             END
             """)
-        _ = try await sh("\(Self.bin)/pg_ctl -w -D \(data) -l \(world.root)/sock/log start >/dev/null")
+        // Not by pg_ctl, whose own shell would read the directory's name.
+        _ = try await sh(
+            """
+            \(Self.bin)/postgres -D \(quoted(data)) >>\(world.root)/sock/log 2>&1 </dev/null &
+            i=0
+            until \(Self.bin)/pg_isready -q -h \(world.root)/sock -p \(port); do
+                i=$((i + 1)); [ $i -lt 300 ] || exit 1; sleep 0.1
+            done
+            """)
     }
 
-    func stop() async { _ = try? await sh("\(Self.bin)/pg_ctl -m immediate -D \(data) stop >/dev/null") }
+    /// pg_ctl, by hand.
+    func control(_ words: String) async throws {
+        try await sh("\(Self.bin)/pg_ctl -w -D \(quoted(data)) -l \(world.root)/sock/log \(words) >/dev/null 2>&1")
+    }
+
+    func stop() async { _ = try? await sh("\(Self.bin)/pg_ctl -m immediate -D \(quoted(data)) stop >/dev/null") }
 
     @discardableResult
     func sh(_ text: String, _ account: Account = .user("postgres")) async throws -> String {
@@ -58,7 +77,7 @@ final class RealServer: Sendable {
     func facts() async throws -> ClusterFacts {
         var facts = LegacyCluster.facts
         var server = LegacyCluster.server
-        let pid = Int(try await sh("head -n 1 \(data)/postmaster.pid").dropLast()) ?? 0
+        let pid = Int(try await sh("head -n 1 \(quoted(data))/postmaster.pid").dropLast()) ?? 0
         let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
         let ticks = stat.split(separator: ")").last?.split(separator: " ")[19]
         server.postmasterPID = pid
@@ -100,7 +119,7 @@ final class RealServer: Sendable {
         h1.postgres.osUser = "postgres"
         let h2 = HostSpec(
             name: "h2", role: .replica, address: "127.0.0.1", ssh: SSHSpec(host: "h2"),
-            postgres: PostgresSpec(dataDirectory: world.root + "/replica/main"))
+            postgres: PostgresSpec(dataDirectory: world.root + "/replica/" + name))
         return ClusterSpec(name: "shop", hosts: [h1, h2], store: StoreSpec(endpoints: ["127.0.0.1:2379"]))
     }
 

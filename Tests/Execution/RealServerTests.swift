@@ -6,8 +6,8 @@ import Testing
 
 /// The steps that talk to PostgreSQL, against PostgreSQL.
 @Suite(.enabled(if: RealServer.isPossible), .serialized) struct RealServerTests {
-    private func withServer(_ body: (RealServer) async throws -> Void) async throws {
-        let server = try await RealServer()
+    private func withServer(named name: String = "main", _ body: (RealServer) async throws -> Void) async throws {
+        let server = try await RealServer(name: name)
         do { try await body(server) } catch {
             await server.stop()
             throw error
@@ -21,10 +21,11 @@ import Testing
             .run(survey: { facts }, report: server.world.report)
     }
 
-    @Test func `Roles, rules, settings, slot and copy; nothing restarts; undo leaves the files as they were`()
+    @Test(arguments: ["main", "-ma in's $(touch pwned) \"x\" `id` \\1;é*"])
+    func `Roles, rules, settings, slot and copy; nothing restarts; undo leaves the files as they were`(_ name: String)
         async throws
     {
-        try await withServer { server in
+        try await withServer(named: name) { server in
             let before = (
                 server.world.file(server.data + "/pg_hba.conf"), server.world.file(server.data + "/postgresql.conf")
             )
@@ -44,7 +45,7 @@ import Testing
             #expect(try await server.sql("SHOW max_connections") == "33")
             #expect(try await server.sql("SELECT pending_restart FROM pg_settings WHERE name = 'wal_log_hints'") == "t")
             #expect(try await server.sql("SELECT slot_name FROM pg_replication_slots") == "h2")
-            #expect(server.world.file(server.world.root + "/replica/main/PG_VERSION") == "15\n")
+            #expect(server.world.file(server.world.root + "/replica/\(name)/PG_VERSION") == "15\n")
             #expect(plan.primary.postmasterPID == (try await server.facts()).hosts[0].servers[0].postmasterPID)
             let journal = await server.world.journal.text
             let password = server.world.file(server.world.root + "/etc/pgadopt/shop/pgadopt_rewind.password") ?? "?"
@@ -56,7 +57,9 @@ import Testing
             #expect(server.world.file(server.data + "/postgresql.conf") == before.1)
             #expect(try await server.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'pgadopt%'") == "0")
             #expect(try await server.sql("SELECT count(*) FROM pg_replication_slots") == "0")
-            #expect(!FileManager.default.fileExists(atPath: server.world.root + "/replica/main/PG_VERSION"))
+            #expect(!FileManager.default.fileExists(atPath: server.world.root + "/replica/\(name)/PG_VERSION"))
+            #expect(try Set(FileManager.default.contentsOfDirectory(atPath: server.world.root)).subtracting(
+                [name, "sock", "replica", "etc", "usr", "var"]) == [])
         }
     }
 

@@ -6,28 +6,6 @@ extension LabSuite {
     struct Adoption {
         let hosts = Hosts()
 
-        @Test func `check and plan change no file on any host and no key in the store`() async throws {
-            try await hosts.fresh()
-            try hosts.markTime()
-            let revision = try await hosts.storeRevision()
-            let state = try await hosts.serverState("h1")
-
-            let checked = try await hosts.pgadopt("check", hosts.inventory)
-            // 2: warnings, which a legacy server has.
-            #expect([0, 2].contains(checked.status), "\(checked.output)")
-            let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
-            #expect(planned.status == 2, "\(planned.output)")
-
-            for host in Hosts.all {
-                let changed = try await hosts.changedFiles(host)
-                #expect(changed == [], "\(host)")
-            }
-            let nowRevision = try await hosts.storeRevision()
-            #expect(nowRevision == revision)
-            let stateNow = try await hosts.serverState("h1")
-            #expect(stateNow == state)
-        }
-
         @Test func `adoption under load restarts nothing, disconnects nobody and ends with two streaming replicas`() async throws {
             try await hosts.fresh()
             let before = try await hosts.postmaster("h1")

@@ -122,12 +122,6 @@ struct Hosts {
             """)
     }
 
-    /// The store's revision: it grows with every write of anybody.
-    func storeRevision() async throws -> String {
-        let revision = try await storeStatus()["header"]?["revision"]?.int
-        return "\(try #require(revision, "etcdctl's answer has no revision"))"
-    }
-
     /// Grows by one or more with each election of etcd.
     func storeTerm() async throws -> Int64 {
         try #require(try await storeStatus()["raftTerm"]?.int, "etcdctl's answer has no term")
@@ -149,22 +143,5 @@ struct Hosts {
             select slot_name from pg_replication_slots;
             END
             """)
-    }
-
-    /// Marks the present for `changedFiles`.
-    func markTime() throws {
-        try Data().write(to: directory.appendingPathComponent("marker"))
-    }
-
-    /// Files of a host that were written since `markTime`, without those that its running servers write by
-    /// themselves. The upper directory of its root holds exactly what the host has ever changed.
-    func changedFiles(_ host: String) async throws -> [String] {
-        let upper = directory.appendingPathComponent("\(host)/upper").path
-        let servers = ["var/log/*", "var/lib/etcd/*", "var/lib/systemd/*", "var/lib/postgresql/15/main/*"]
-        let found = try await Program.run(
-            ["find", upper, "-newer", directory.appendingPathComponent("marker").path, "-type", "f"]
-                + servers.flatMap { ["-not", "-path", "\(upper)/\($0)"] })
-        guard found.status == 0 else { throw Failed(description: "find: \(found.output)") }
-        return found.output.split(separator: "\n").map { String($0.dropFirst(upper.count)) }
     }
 }

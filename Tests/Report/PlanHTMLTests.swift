@@ -64,11 +64,54 @@ import Testing
         #expect(tree.components(of: "<svg") == 3)
         #expect(tree.components(of: "<li value=") == plan.steps.count)
         #expect(!isHostile || tree.contains("&lt;script&gt;"))
-        let picture = try browser.screenshot(width: 1120, height: 2400)
-        #expect(picture.starts(with: [0x89, 0x50, 0x4E, 0x47]))
-        // A blank page of this size is some ten kilobytes.
-        #expect(picture.count > 60_000, "\(picture.count) bytes")
+        // The same page three times as a person may have it; a blank one of this size is some ten kilobytes.
+        let light = try browser.screenshot(width: 1120, height: 2400)
+        let dark = try browser.screenshot(width: 1120, height: 2400, dark: true)
+        let narrow = try browser.screenshot(width: 500, height: 2400)
+        for picture in [light, dark, narrow] {
+            #expect(picture.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+            #expect(picture.count > 60_000, "\(picture.count) bytes")
+        }
+        #expect(light != dark)
     }
+
+    @Test(.enabled(if: Browser.path != nil, "needs Debian's chromium-headless-shell"), arguments: [false, true])
+    func `Nothing sticks out of the page, wide or narrow`(_ isHostile: Bool) throws {
+        let browser = try Browser(page: PlanHTML().text(isHostile ? Self.hostilePlan() : LegacyCluster.plan))
+        defer { browser.remove() }
+        let widths = [1120, 800, 360]
+        // The width that the content needs, and the widest overhang of a label over its own drawing.
+        let found = try browser.measure(widths, """
+            let over = 0;
+            for (const text of document.querySelectorAll('svg text')) {
+              const box = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
+              over = Math.max(over, all.left - box.left, box.right - all.right);
+            }
+            return document.documentElement.scrollWidth + ' ' + Math.ceil(over);
+            """)
+        #expect(found.count == widths.count, "\(found)")
+        for (width, measured) in zip(widths, found) {
+            let numbers = measured.split(separator: " ").compactMap { Int($0) }
+            #expect(numbers.first.map { $0 <= width } == true, "\(width) pixels: \(measured)")
+            #expect(numbers.last.map { $0 <= 1 } == true, "\(width) pixels: \(measured)")
+        }
+    }
+
+    @Test(.enabled(if: Browser.path != nil, "needs Debian's chromium-headless-shell"))
+    func `Printed, the page has every step with its undo, and dark ink on white`() throws {
+        let plan = try LegacyCluster.plan
+        let browser = try Browser(page: PlanHTML().text(plan))
+        defer { browser.remove() }
+        let printed = try browser.print()
+        #expect(printed.starts(with: Array("%PDF".utf8)))
+        // A4: a few pages, not one endless one and not one a step.
+        let pages = printed.components(of: "/Type /Page\n") + printed.components(of: "/Type /Page /")
+        #expect((2...20).contains(pages), "\(pages) pages")
+    }
+}
+
+extension Data {
+    fileprivate func components(of part: String) -> Int { ranges(of: Data(part.utf8)).count }
 }
 
 extension String {

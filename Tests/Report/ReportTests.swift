@@ -67,18 +67,22 @@ import Testing
     }
 
     @Test func `The status table reads as in its golden file`() throws {
-        let view = ClusterView(
-            revision: 40, initialize: "7301234567890123456", leader: LeaderKey(name: "h1", lease: 7),
-            members: [
-                Member(
-                    name: "h1", connURL: "postgres://10.77.0.1:5432/postgres", state: .running, role: .primary,
-                    pendingRestart: true, pendingRestartReason: ["wal_log_hints": "off -> on"],
-                    xlogLocation: LSN("0/5000000"), timeline: Timeline(1)),
-                Member(
-                    name: "h2", connURL: "postgres://10.77.0.2:5432/postgres", state: .running, role: .replica,
-                    replayLSN: LSN("0/4000000"), replicationState: "streaming", timeline: Timeline(1)),
-            ],
-            status: StatusKey(optime: LSN("0/5000000")))
-        try expectGolden(StatusText().text(cluster: "shop", view), "status.txt")
+        try expectGolden(StatusText().text(cluster: "shop", StatusFixture.view), "status.txt")
     }
+}
+
+/// A cluster of two, of which one waits for a restart.
+enum StatusFixture {
+    static let view = ClusterView(
+        revision: 40, initialize: "7301234567890123456", leader: LeaderKey(name: "h1", lease: 7),
+        members: [
+            Member(
+                name: "h1", connURL: "postgres://10.77.0.1:5432/postgres", state: .running, role: .primary,
+                pendingRestart: true, pendingRestartReason: ["wal_log_hints": ["old_value": "off", "new_value": "on"]],
+                xlogLocation: LSN("0/5000000"), timeline: Timeline(1)),
+            Member(
+                name: "h2", connURL: "postgres://10.77.0.2:5432/postgres", state: .running, role: .replica,
+                replayLSN: LSN("0/4000000"), replicationState: "streaming", timeline: Timeline(1)),
+        ],
+        status: StatusKey(optime: LSN("0/5000000")))
 }

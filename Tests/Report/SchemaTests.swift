@@ -1,4 +1,5 @@
 import AdoptFixtures
+import Cluster
 import FoundationEssentials
 import JSON
 import Planning
@@ -9,9 +10,9 @@ import Testing
 
 /// What programs read is what docs/plan.schema.json says.
 @Suite struct SchemaTests {
-    private static func schema() throws -> JSONSchema {
+    private static func schema(_ name: String = "plan") throws -> JSONSchema {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let bytes = try #require(FileManager.default.contents(atPath: "/\(root)/docs/plan.schema.json"))
+        let bytes = try #require(FileManager.default.contents(atPath: "/\(root)/docs/\(name).schema.json"))
         return JSONSchema(root: try JSON(parsing: String(decoding: bytes, as: UTF8.self)))
     }
 
@@ -54,6 +55,25 @@ import Testing
         let report = FindingsReport(
             cluster: "shop", takenAt: "2026-11-22T16:00:00Z", findings: LegacyCluster.findings)
         #expect(try Self.schema().problems(try JSON(parsing: report.encoded())) == [])
+    }
+
+    @Test func `The state of a cluster for programs fits its published schema`() throws {
+        let schema = try Self.schema("status")
+        var view = StatusFixture.view
+        view.members.append(Member(name: "h3"))
+        view.members[1].pendingRestart = true
+        view.config = ConfigKey(modRevision: 1, value: ["pause": true])
+        view.failover = FailoverKey(
+            modRevision: 2, leader: "h1", candidate: "h2", scheduledAt: "2026-11-28T02:00:00+00:00")
+        for (view, problems) in [(StatusFixture.view, []), (view, ["not running: h3"]), (ClusterView(), ["no leader"])] {
+            let json = try JSON(parsing: StatusJSON().text(cluster: "shop", view, problems: problems))
+            #expect(schema.problems(json) == [], "\(json.prettyText)")
+            #expect(json["deferred"]?.array?.isEmpty == view.members.isEmpty)
+        }
+        #expect(!schema.problems(["members": [], "scope": "shop", "problems": []]).isEmpty)
+        #expect(!schema.problems(
+            ["members": [["name": "h1", "role": "king", "state": "", "api_url": .null]], "scope": "shop",
+             "problems": [], "deferred": []]).isEmpty)
     }
 
     @Test func `The JSON of a plan is as in its golden file`() throws {

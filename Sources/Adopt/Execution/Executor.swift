@@ -28,12 +28,21 @@ public struct Executor: Sendable {
         }
         let journal = try await Journal.open(plan: plan, environment: environment)
         let begun = await journal.begun()
+        try refuseOutsideWindow(begun)
         try await refuseDrift(survey, begun)
         try await keepPlan()
         let started = environment.now()
         report(.started(cluster: plan.cluster, steps: plan.steps.count, resumed: !begun.isEmpty))
         try await runSteps(journal, report)
         report(.finished(steps: plan.steps.count, took: environment.now() - started))
+    }
+
+    /// A restart outside its window is refused before anything is written; one that was begun knows itself.
+    private func refuseOutsideWindow(_ begun: Set<String>) throws {
+        for step in plan.steps where !begun.contains(step.id) {
+            guard case .restart(let change) = step.kind else { continue }
+            try RestartStep.refuse(change, outside: environment.timestamp(), step.host)
+        }
     }
 
     /// A copy of the plan beside the journal on the primary: with both, `release` needs no file of the operator's.
@@ -111,7 +120,10 @@ public struct Executor: Sendable {
             // A step that was begun and not ended is always carried out again: only it knows what is half done.
             // The lock is never skipped: the one of a former run says nothing about now.
             let mayBeDone = before != .begun && before != .failed && before != .undone
-            if mayBeDone, try await action.isDone(context) || before == .done && isOnceOnly(step) {
+            // The journal first: a step behind it may have made the server unable to answer.
+            var isDone = before == .done && isOnceOnly(step)
+            if mayBeDone, !isDone { isDone = try await action.isDone(context) }
+            if isDone {
                 if before != .done { try await journal.write(.done, step.id) }
                 report(.stepSkipped(step, number: number, of: count))
                 return

@@ -20,6 +20,8 @@ extension Fingerprints {
                 })
             else {
                 let other = now.servers.first { $0.host == before.host }
+                // Our restart was cut off between the stop and the start.
+                if mayBeNew, other == nil { continue }
                 lines.append(
                     "\(before.host): the server's process was \(before.postmaster.pid) and is "
                         + (other.map { "\($0.postmaster.pid): it was restarted" } ?? "gone"))
@@ -55,6 +57,9 @@ extension Fingerprints {
             let key = OwnChanges.Path(host: before.host, path: before.path)
             let current = now.files.first { $0.host == before.host && $0.path == before.path }
             if current?.digest == before.digest { continue }
+            // The files of a server that is down are not looked for.
+            let isDown = !now.servers.contains { $0.host == before.host }
+            if current == nil, isDown, own.restartedServers.contains(before.host) { continue }
             if let current, own.edits[key] == current.digest || own.rewritten.contains(key) { continue }
             lines.append("\(before.host): \(before.path) was \(current == nil ? "removed" : "edited")")
         }

@@ -15,7 +15,7 @@ public struct PreflightError: Error, Equatable, Sendable, CustomStringConvertibl
     public var description: String { message }
 
     static func unknownRule(_ name: String) -> PreflightError {
-        let hint = nearest(to: name, among: allRules.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+        let hint = nearest(to: name, among: allRules.map(\.name)).map { "; did you mean \($0)?" } ?? ";"
         return PreflightError(
             code: .unknownRule, message: "there is no check named '\(name.oneLine)'\(hint) docs/checks.md lists all")
     }

@@ -5,29 +5,62 @@ import Shell
 struct RestartStep: Step {
     var change: RestartChange
 
-    func isDone(_ context: StepContext) async throws -> Bool { try await missing(context).isEmpty }
+    /// What the journal calls the file that the server's output went to.
+    static let output = "output"
+    /// What the journal says before the server is stopped.
+    static let stopped = "stopped"
+
+    func isDone(_ context: StepContext) async throws -> Bool { (try? await missing(context))?.isEmpty == true }
 
     func apply(_ context: StepContext) async throws {
-        if (try? await missing(context))?.isEmpty == true { return }
-        try refuseOutsideWindow(context)
+        if try await isDone(context) { return }
+        // A server that this step stopped is started at once, whatever the time is.
+        if try await !wasLeftStopped(context) {
+            try Self.refuse(change, outside: context.environment.timestamp(), context.host)
+        }
         try await proveStart(context)
+        try await rememberOutput(context)
+        try await context.willMake(Self.stopped, String(change.postmaster.pid))
         try await context.run(
-            "restarting PostgreSQL", restartCommand, as: change.unit == nil ? .user(change.server.osUser) : .root,
-            deadline: .seconds(600))
+            "restarting PostgreSQL", await restartCommand(context),
+            as: change.unit == nil ? .user(change.server.osUser) : .root, deadline: .seconds(600))
         _ = try await context.poll("PostgreSQL with its new settings", within: .seconds(120), every: .seconds(1)) {
             (try? await missing(context))?.isEmpty == true ? true : nil
         }
         context.note("PostgreSQL runs again with its new settings; make the adoption's plan now: pgadopt plan")
     }
 
-    private func refuseOutsideWindow(_ context: StepContext) throws {
-        let now = context.environment.timestamp()
+    /// - Parameter now: RFC 3339, UTC.
+    static func refuse(_ change: RestartChange, outside now: String, _ host: String) throws {
         guard let time = UTCTime(now), change.window.contains(time) else {
             throw ExecutionError(
-                .blocked, host: context.host,
+                .blocked, host: host,
                 "it is \(now); the restart is approved for \(change.window.start) to \(change.window.end) only",
                 remedy: "Nothing was restarted. Run the same command inside that time, or plan with another window.")
         }
+    }
+
+    /// True: an earlier run was killed between the stop and the start.
+    private func wasLeftStopped(_ context: StepContext) async throws -> Bool {
+        if await context.made(Self.stopped).isEmpty { return false }
+        let words = ["\(change.server.binDirectory)/pg_ctl", "status", "-D", change.dataDirectory]
+        let result = try await context.tryRun(
+            "cd / && exec \(commandLine(words))", as: .user(change.server.osUser))
+        // pg_ctl's documentation: 3 when the server does not run.
+        return result.status == 3
+    }
+
+    /// Where the server writes its output, read while it runs; nil where that is no file.
+    private func rememberOutput(_ context: StepContext) async throws {
+        if change.unit != nil { return }
+        let file = try await context.run(
+            "reading where the server's output goes",
+            """
+            l=$(readlink /proc/\(change.postmaster.pid)/fd/2 2>/dev/null || :)
+            if [ -f "$l" ]; then printf %s "$l"; fi
+            """,
+            as: .user(change.server.osUser))
+        if !file.isEmpty { try await context.willMake(Self.output, file) }
     }
 
     /// A server that could not start again must not be stopped: the new files are read by a `postgres` that only
@@ -50,15 +83,14 @@ struct RestartStep: Step {
         }
     }
 
-    private var restartCommand: String {
+    private func restartCommand(_ context: StepContext) async -> String {
         if let unit = change.unit { return "exec systemctl restart \(quoted(unit))" }
-        // The server writes its log where it wrote it before; without a file it would hold our connection open.
-        let words = ["\(change.server.binDirectory)/pg_ctl", "restart", "-D", change.dataDirectory]
-        return """
-            cd / && l=$(readlink /proc/\(change.postmaster.pid)/fd/2 2>/dev/null || :)
-            [ -f "$l" ] || l=/dev/null
-            exec \(commandLine(words)) -m fast -w -t 300 -l "$l"
-            """
+        // The server writes its output where it wrote it before; without a file it would hold our connection open.
+        let words = [
+            "\(change.server.binDirectory)/pg_ctl", "restart", "-D", change.dataDirectory, "-m", "fast", "-w", "-t", "300",
+            "-l", await context.made(Self.output).last ?? "/dev/null",
+        ]
+        return "cd / && exec \(commandLine(words))"
     }
 
     /// Settings that have not their new value in the running server.

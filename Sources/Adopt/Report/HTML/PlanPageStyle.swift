@@ -41,7 +41,7 @@ let planPageStyle = """
     .tiles dd { margin: 0; font-size: 22px; font-weight: 650; letter-spacing: -.01em; }
     .tiles dt { color: var(--quiet); font-size: 13px; }
     section { padding: 22px 24px; margin-top: 14px; }
-    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(360px, 1fr)); gap: 18px; margin-top: 10px; }
+    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(360px, 100%), 1fr)); gap: 18px; margin-top: 10px; }
     figure { margin: 10px 0 0; } figcaption { color: var(--quiet); font-size: 13px; margin-bottom: 2px; }
     svg { display: block; width: 100%; height: auto; } svg text { font-size: 11.5px; fill: var(--quiet); }
     .box rect { fill: var(--paper); stroke: var(--line); stroke-width: 1.5; }
@@ -101,7 +101,8 @@ let planPageStyle = """
     .del { background: var(--del); } .at { color: var(--quiet); }
     details { margin-top: 10px; } .steps details { margin: 0; }
     footer { color: var(--quiet); font-size: 13px; margin-top: 22px; } footer p { margin-top: 3px; }
-    @media (max-width: 700px) { .head { grid-template-columns: 30px 1fr auto; } .sentence { grid-column: 2 / -1; }
+    @media (max-width: 700px) { main { padding: 20px 12px; } section { padding: 16px 14px; }
+    .head { grid-template-columns: 30px minmax(0, 1fr) auto; } td:first-child { white-space: normal; } .sentence { grid-column: 2 / -1; }
     .undo { margin-left: 30px; } pre { margin-left: 0; } }
     @media print {
       :root { --ground: #fff; --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --code: #f7f7f7;

@@ -11,7 +11,7 @@ enum SurveyScript {
 
     static var text: String {
         [
-            foundations, accounts, system, kernel, software, links, collation, installations, servers, details, files,
+            foundations, accounts, timeKeeping, system, kernel, software, links, collation, installations, servers, details, files,
             sql, targets, network, main,
         ].joined(separator: "\n")
     }
@@ -97,14 +97,8 @@ enum SurveyScript {
             else pguid=none; fi
             init=$(cat /proc/1/comm 2>/dev/null)
             if [ -d /run/systemd/system ]; then init=systemd; fi
-            sync=; virt=
-            if [ "$init" = systemd ]; then
-                sync=$($t5 timedatectl show -p NTPSynchronized --value 2>/dev/null)
-                virt=$($t5 systemd-detect-virt -c 2>/dev/null)
-            fi
-            if [ "$sync" != yes ] && have chronyc; then
-                case $($t5 chronyc -n tracking 2>/dev/null) in *'Leap status'*': Normal'*) sync=yes ;; esac
-            fi
+            virt=; if [ "$init" = systemd ]; then virt=$($t5 systemd-detect-virt -c 2>/dev/null); fi
+            survey_time_keeping
             libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 2 | tr '\n' ' ')
             locale_list=$($t5 locale -a 2>/dev/null) || problem 'locale -a told nothing'
             rec system hostname "$(uname -n)" machineID "$(cat /etc/machine-id 2>/dev/null)" \
@@ -115,6 +109,25 @@ enum SurveyScript {
                 memoryKB "$(awk '$1=="MemTotal:"{print $2}' /proc/meminfo 2>/dev/null)" \
                 synchronised "$sync" container "$virt" loginUser "$(id -un)" canBecomeRoot $can_root \
                 canBecomePostgres $can_pg postgresUID "$pguid" init "$init"
+        }
+        """#
+
+    /// Not by timedatectl: that starts a service, for which systemd makes directories.
+    static let timeKeeping = #"""
+        survey_time_keeping() {
+            sync=
+            if [ -e /run/systemd/timesync/synchronized ]; then sync=yes; fi
+            if [ -z "$sync" ] && have chronyc; then
+                case $($t5 chronyc -n tracking 2>/dev/null) in *'Leap status'*': Normal'*) sync=yes ;; esac
+            fi
+            if [ -z "$sync" ] && have ntpq; then
+                case $($t5 ntpq -n -c 'rv 0 leap' 2>/dev/null) in *leap_none*|*leap=00*) sync=yes ;; esac
+            fi
+            if [ -z "$sync" ] && have ntpctl; then
+                case $($t5 ntpctl -s status 2>/dev/null) in *'clock synced'*) sync=yes ;; esac
+            fi
+            # The first three would have said so; of others it is not known.
+            if [ -z "$sync" ] && have pidof && ! pidof ptp4l phc2sys vmtoolsd ntpd >/dev/null; then sync=no; fi
         }
         """#
 
