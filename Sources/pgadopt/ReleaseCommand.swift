@@ -23,8 +23,21 @@ struct ReleaseCommand: AsyncParsableCommand {
     var replicas: ReplicaFate?
     @Flag(name: .customLong("plan"), help: "Only show what would be done.")
     var onlyShow = false
+    @Flag(help: "With --plan: the acts as JSON.")
+    var json = false
     @Flag(help: "Do not ask.")
     var yes = false
+
+    func validate() throws {
+        if json, !onlyShow { throw ValidationError("--json goes with --plan: it shows what would be done") }
+    }
+
+    /// An act as scripts read it.
+    private struct Act: Encodable {
+        var name: String
+        var host: String?
+        var text: String
+    }
 
     func run() async throws {
         let saved = try Plan(decoding: try Files.read(plan), file: plan)
@@ -47,6 +60,7 @@ struct ReleaseCommand: AsyncParsableCommand {
 
     private func carryOut(_ releaser: Releaser, of saved: Plan) async throws {
         let actions = try await releaser.outline()
+        if json { return print(try encoded(actions.map { Act(name: $0.name, host: $0.host, text: $0.text) })) }
         guard !actions.isEmpty else {
             return print("Nothing to take back: the journal beside \(plan) names no step that is not undone.")
         }

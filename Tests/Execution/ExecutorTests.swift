@@ -73,6 +73,47 @@ import Testing
             error?.message == "ann@control is applying a plan to this cluster since 2026-11-22T16:00:00Z (process 100)")
     }
 
+    @Test func `The lock is told before the drift that its holder makes`() async throws {
+        let world = try World()
+        try await run(plan().only([.lock]), world)
+        var environment = world.environment()
+        environment.operatorName = "bob@desk"
+        environment.journal = MemoryJournal()
+        var facts = LegacyCluster.facts
+        facts.hosts[0].servers[0].configFiles[0].digest = "changed meanwhile"
+        let error = await #expect(throws: ExecutionError.self) {
+            try await run(plan(), world, environment, facts: facts)
+        }
+        #expect(error?.code == .locked)
+    }
+
+    @Test func `The moments of a step are passed in order, and a skipped step has none`() async throws {
+        let world = try World()
+        let moments = Mutex<[String]>([])
+        var environment = world.environment()
+        environment.passing = { moment in moments.withLock { $0.append(moment.text) } }
+        try await run(plan().only([.lock, .backup]), world, environment)
+        #expect(
+            moments.withLock { $0 } == [
+                "before:h1/lock", "after:h1/lock", "before:h1/backup", "after:h1/backup",
+            ])
+        moments.withLock { $0 = [] }
+        try await run(plan().only([.lock, .backup]), world, environment)
+        #expect(!moments.withLock { $0 }.contains("before:h1/backup"))
+    }
+
+    @Test func `What was taken back does not count as made when the plan is carried out again`() async throws {
+        let world = try World()
+        try await run(plan(), world)
+        try await release(plan(), world)
+        let again = Releaser(plan: try plan(), environment: world.environment(), replicas: .remove)
+        #expect(try await again.outline() == [], "a second release has nothing to do")
+        await world.store.set("/service/shop/config", "{}")
+        try await run(plan(), world)
+        try await release(plan(), world)
+        #expect(await world.store.keys == ["/service/shop/config": "{}"])
+    }
+
     @Test func `A lock whose process still runs is not taken over`() async throws {
         let world = try World()
         try await run(plan().only([.lock]), world)

@@ -108,11 +108,26 @@ public actor Journal {
         entries.last { $0.step == step && $0.event != .made }?.event
     }
 
-    /// Steps that had or may have had an effect.
-    func begun() -> Set<String> { Set(entries.filter { $0.event == .begun || $0.event == .done }.map(\.step)) }
+    /// Steps that have or may have an effect which was not taken back.
+    func begun() -> Set<String> {
+        Set(entries.filter { $0.event != .made }.map(\.step)).filter { state(of: $0) != .undone }
+    }
 
+    /// Steps that were ever begun.
+    var touched: Set<String> { Set(entries.map(\.step)) }
+
+    /// Things that the step has made since it was last taken back.
     func made(_ step: String, _ what: String) -> [String] {
-        entries.filter { $0.step == step && $0.event == .made && $0.what == what }.compactMap(\.value)
+        let own = entries.filter { $0.step == step }
+        let fresh = own.lastIndex { $0.event == .undone }.map { own[($0 + 1)...] } ?? own[...]
+        return fresh.filter { $0.event == .made && $0.what == what }.compactMap(\.value)
+    }
+
+    /// Writes to the control host's file alone: a release has removed the primary's copy.
+    func writeHereOnly(_ event: JournalEntry.Event, _ step: String) async throws {
+        let entry = JournalEntry(at: now(), plan: plan, step: step, event: event)
+        try await file.append(try entry.line)
+        entries.append(entry)
     }
 }
 

@@ -24,21 +24,25 @@ public struct Releaser: Sendable {
     /// What `run` would do now. Reads the journal only.
     public func outline() async throws -> [ReleaseAction] {
         let journal = try await openJournal()
-        return try await actions(journal)
+        return try await acts(journal).map(\.action)
     }
 
     /// - Throws: ``ExecutionError``; the acts before it stay done.
     public func run(report: @escaping @Sendable (Event) -> Void) async throws {
         let journal = try await openJournal()
-        let actions = try await actions(journal)
-        guard !actions.isEmpty else { return }
+        let acts = try await acts(journal)
+        guard !acts.isEmpty else { return }
         try await refuseForeignLeader()
         let lock = try lockContext(journal, report)
         try await lock.step.apply(lock.context)
-        for (index, action) in actions.enumerated() {
-            report(.began(action, number: index + 1, of: actions.count))
+        for (index, act) in acts.enumerated() {
+            let action = act.action
+            report(.began(action, number: index + 1, of: acts.count))
+            environment.passing(.before(action.name))
             do {
                 try await perform(action, journal, report)
+                environment.passing(.after(action.name))
+                if let step = act.completes { try await journal.write(.undone, step) }
             } catch let error as ExecutionError {
                 var error = error
                 if error.host == nil { error.host = action.host }
@@ -46,14 +50,12 @@ public struct Releaser: Sendable {
                 throw error
             }
         }
+        // What is left is nothing that could be undone; a second release finds nothing to do.
+        for step in await journal.begun().sorted() { try await journal.writeHereOnly(.undone, step) }
     }
 
-    private func actions(_ journal: Journal) async throws -> [ReleaseAction] {
-        var open = Set<String>()
-        for step in plan.steps {
-            let state = await journal.state(of: step.id)
-            if state != nil, state != .undone { open.insert(step.id) }
-        }
+    private func acts(_ journal: Journal) async throws -> [ReleaseAct] {
+        let open = await journal.begun()
         let hasReplicas = plan.steps.contains {
             guard open.contains($0.id), case .agent(let change) = $0.kind else { return false }
             return change.role == .replica
@@ -64,7 +66,7 @@ public struct Releaser: Sendable {
                 remedy: "Add --replicas keep (they stream on), --replicas promote (each becomes a server of its own) or "
                     + "--replicas remove.")
         }
-        return plan.releaseActions(begun: open, replicas: fate)
+        return plan.releaseActs(begun: open, touched: await journal.touched, replicas: fate)
     }
 
     /// The server that was adopted must lead: its files, roles and slots are what is taken back.
@@ -93,7 +95,6 @@ public struct Releaser: Sendable {
         case .undo(let step):
             let context = context(step, journal, report)
             try await step.kind.step.undo(context)
-            try await journal.write(.undone, step.id)
         case .stopServer(let change):
             try await stop(change, any(change.member, journal, report))
         case .promote(let change):
@@ -104,7 +105,6 @@ public struct Releaser: Sendable {
         case .forgetKeys(let change):
             for step in plan.steps where step.kind == .store(change) {
                 try await forget(change, kept: Set(journal.made(step.id, StoreStep.foreignKey)), report)
-                try await journal.write(.undone, step.id)
             }
         case .removeState(let host):
             try await removeState(any(host, journal, report), report)
