@@ -1,11 +1,8 @@
-import API
 import ArgumentParser
 import Cluster
 import Execution
 import Facts
 import Inventory
-import JSON
-import NIOPosix
 import SSH
 import Shell
 
@@ -74,30 +71,10 @@ struct VerifyCommand: AsyncParsableCommand {
         let rehearsal = SwitchoverRehearsal(spec: spec, facts: facts, shells: shells, now: now, sleep: sleep)
         var done: [VerificationReport.Switchover] = []
         for (from, to) in [(leader, candidate), (candidate, leader)] {
-            let gap = try await rehearsal.gap(from: from, to: to) { try await self.hand(control, from: from, to: to) }
+            let gap = try await rehearsal.gap(from: from, to: to) { try await handLead(of: spec, from: from, to: to) }
             done.append(.init(from: from, to: to, gapMilliseconds: gap.map { Int64($0 / .milliseconds(1)) }))
         }
         report.switchovers = done
         return report
-    }
-
-    /// Asks the leader for it, as soon as the candidate follows it: a member that has just become a standby takes a
-    /// moment. Returns when it is done.
-    private func hand(_ control: ControlHost, from: String, to: String) async throws {
-        guard let host = control.spec.hosts.first(where: { $0.name == from }) else { return }
-        let url = "http://\(host.address):\(control.spec.replicas.restPort)/switchover"
-        let wish: JSONObject = ["leader": .string(from), "candidate": .string(to)]
-        let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
-        let clock = ContinuousClock()
-        let limit = clock.now + .seconds(60)
-        while true {
-            let answer = try? await client.request("POST", url, body: JSON.object(wish).text, deadline: .seconds(60))
-            if answer?.status == 200 { return }
-            guard clock.now < limit else {
-                let text = answer.map { String(decoding: $0.body, as: UTF8.self) } ?? "no answer"
-                throw ValidationError("\(from) did not hand the lead to \(to): \(text)")
-            }
-            try await clock.sleep(for: .milliseconds(500))
-        }
     }
 }

@@ -189,6 +189,44 @@ import Testing
         #expect(await world.store.keys == ["/service/shop/config": "{}"])
     }
 
+    @Test func `The primary's own copies of plan and journal are enough for a release`() async throws {
+        let world = try World()
+        await #expect(throws: ExecutionError.self) {
+            _ = try await KeptAdoption.find(LegacyCluster.spec, world.shells())
+        }
+        let plan = try plan()
+        try await run(plan, world)
+        let kept = try await KeptAdoption.find(LegacyCluster.spec, world.shells())
+        #expect(kept.plans == [plan] && kept.host == "h1")
+        var environment = world.environment()
+        environment.journal = kept.journal
+        let releaser = Releaser(plan: plan, environment: environment, replicas: nil)
+        #expect(try await releaser.outline().contains(.removeState(host: "h1")))
+        try await releaser.run { _ in }
+        #expect(await world.store.keys == [:])
+        #expect(!FileManager.default.fileExists(atPath: world.root + "/var/lib/pgadopt/shop"))
+    }
+
+    @Test func `A line that was cut off in the middle of the journal is passed over, a foreign one is not`()
+        async throws
+    {
+        let world = try World()
+        try await run(plan(), world)
+        let lines = await world.journal.text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (line, isRefused) in [(String(lines[0].dropLast(9)), false), (#"{"my":"file"}"#, true)] {
+            let journal = MemoryJournal()
+            await journal.append(([Substring(line)] + lines).joined(separator: "\n"))
+            var environment = world.environment()
+            environment.journal = journal
+            let releaser = Releaser(plan: try plan(), environment: environment, replicas: nil)
+            if isRefused {
+                await #expect(throws: ExecutionError.self) { _ = try await releaser.outline() }
+            } else {
+                #expect(try await !releaser.outline().isEmpty)
+            }
+        }
+    }
+
     @Test func `A journal whose last line was cut off is read up to there`() async throws {
         let world = try World()
         try await run(plan(), world)

@@ -50,10 +50,12 @@ public struct JournalEntry: Codable, Equatable, Sendable {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // A line is whole only with its newline.
         lines.removeLast()
-        return try lines.enumerated().filter { !$0.element.isEmpty }.map { index, line in
+        return try lines.enumerated().filter { !$0.element.isEmpty }.compactMap { index, line in
             do {
                 return try JSONDecoder().decode(JournalEntry.self, from: Data(line.utf8))
             } catch {
+                // Cut off by a crash; the run after it has begun a new line.
+                if !line.hasSuffix("}") { return nil }
                 throw ExecutionError(
                     .localFile, "\(name):\(index + 1): this line of the journal cannot be read",
                     remedy:
@@ -139,7 +141,12 @@ extension Journal {
         return try await Journal(file: environment.journal, plan: plan.digest, now: environment.timestamp) { line in
             guard let shell else { return }
             let result = try await shell.run(
-                "umask 022; mkdir -p \(quoted(directory(path))) && cat >> \(quoted(path)) && sync \(quoted(path))",
+                """
+                umask 022; j=\(quoted(path)); mkdir -p \(quoted(directory(path)))
+                # A line that a crash of the host has cut off must not swallow this one.
+                if [ -s "$j" ] && [ -n "$(tail -c 1 "$j")" ]; then echo >> "$j"; fi
+                cat >> "$j" && sync "$j"
+                """,
                 as: .root, standardInput: Array(line.utf8))
             guard result.succeeded else {
                 throw ExecutionError(

@@ -120,7 +120,7 @@ struct LockHolder: Equatable, Sendable {
     var text: String { "who \(person)\nprocess \(processID)\nplan \(plan)\nsince \(since)\n" }
 
     func isSameRun(as other: LockHolder) -> Bool {
-        person == other.person && processID == other.processID && plan == other.plan
+        person == other.person && processID == other.processID
     }
 
     /// A run of the same person on the same machine whose process is gone left its lock behind.
