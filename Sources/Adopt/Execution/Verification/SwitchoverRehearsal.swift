@@ -33,8 +33,9 @@ public struct SwitchoverRehearsal: Sendable {
         let writes = Writes()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             for host in [old, new] { group.addTask { await write(on: host, writes) } }
-            // The session on the old leader must have written before anything is taken from it.
-            try await wait(.seconds(10)) { writes.last(on: old) != nil }
+            // Both sessions must stand before anything is taken from the leader. One that led a moment ago may still
+            // be on its way back.
+            try await wait(.seconds(60)) { writes.last(on: old) != nil && writes.hasAnswered(new) }
             try await perform()
             try await wait(.seconds(30)) { writes.first(on: new) != nil }
             group.cancelAll()
@@ -47,8 +48,8 @@ public struct SwitchoverRehearsal: Sendable {
         while !condition(), now() < deadline { try await sleep(.milliseconds(20)) }
     }
 
-    /// Until it is cancelled, the server ends the session, or two minutes are over. A standby answers `no` until it is
-    /// promoted; the session lives through the promotion.
+    /// Until it is cancelled or two minutes are over. A standby answers `no` until it is promoted; the session lives
+    /// through the promotion. One that the server ends or refuses is tried again.
     private func write(on host: String, _ writes: Writes) async {
         let cluster = AdoptedCluster(spec: spec, facts: facts)
         guard let server = cluster.server(host), let shell = shells[host] else { return }
@@ -60,14 +61,18 @@ public struct SwitchoverRehearsal: Sendable {
             + "ELSE 'yes' || left(pg_logical_emit_message(true, 'pgadopt', 'switchover')::text, 0) END;"
         let script = """
             cd /
-            i=0
-            while [ $i -lt 6000 ]; do
-                i=$((i + 1)); echo \(quoted(statement)); sleep 0.02
-            done | PGAPPNAME='pgadopt verify' PGCONNECT_TIMEOUT=5 stdbuf -oL \(psql) 2>/dev/null
+            end=$(($(date +%s) + 120))
+            while [ "$(date +%s)" -lt "$end" ]; do
+                while [ "$(date +%s)" -lt "$end" ]; do
+                    echo \(quoted(statement)) || break; sleep 0.02
+                done 2>/dev/null | PGAPPNAME='pgadopt verify' PGCONNECT_TIMEOUT=5 stdbuf -oL \(psql) 2>/dev/null
+                sleep 0.1
+            done
             """
         _ = try? await shell.run(
             script, as: .user(server.osUser), standardInput: [], deadline: .seconds(150),
             onOutput: { bytes in
+                writes.answered(host)
                 if String(decoding: bytes, as: UTF8.self).contains("yes") { writes.add(host, now()) }
             })
     }
@@ -81,6 +86,10 @@ final class Writes: Sendable {
     }
 
     private let spans = Mutex<[String: Span]>([:])
+    private let sessions = Mutex<Set<String>>([])
+
+    func answered(_ host: String) { _ = sessions.withLock { $0.insert(host) } }
+    func hasAnswered(_ host: String) -> Bool { sessions.withLock { $0.contains(host) } }
 
     func add(_ host: String, _ time: Duration) {
         spans.withLock { spans in
