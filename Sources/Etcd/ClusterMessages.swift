@@ -84,6 +84,21 @@ public struct EtcdStatus: Hashable, Sendable, HeadedResponse {
     }
 }
 
+struct MoveLeaderRequest: RequestMessage {
+    /// A member's id.
+    var target: UInt64
+
+    func encode(to writer: inout ProtobufWriter) { writer.field(1, target) }
+}
+
+struct MoveLeaderResponse: HeadedResponse {
+    var header = ResponseHeader()
+
+    mutating func decode(_ field: ProtobufReader.Field) throws {
+        if field.number == 1 { header = try ResponseHeader(reading: try field.message()) }
+    }
+}
+
 struct AuthenticateRequest: RequestMessage {
     var name: String
     var password: String

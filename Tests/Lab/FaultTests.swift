@@ -47,6 +47,32 @@ extension LabSuite {
             expectSound(try await load.end(tail: asynchronousTail))
         }
 
+        @Test func `an agent that deadlocks is fenced by its guard and replaced by systemd`() async throws {
+            try await hosts.adopted()
+            let old = try await hosts.presentLeader()
+            // systemd's default, and the variable that makes SIGUSR2 a deadlock. A restart disturbs no client.
+            try await hosts.shell(old, """
+                mkdir -p /run/systemd/system/pgadopt-agent@main.service.d
+                printf '[Service]\\nEnvironment=PGADOPT_DEBUG_SIGNALS=1\\n' > /run/systemd/system/pgadopt-agent@main.service.d/debug.conf
+                systemctl daemon-reload && systemctl restart pgadopt-agent@main
+                """)
+            try await whole()
+            let load = try await Load(hosts)
+            let agent = try await hosts.shell(old, "pgrep -x pgadopt-agent")
+            try await hosts.shell(old, "kill -USR2 \(agent)")
+            try await hosts.awaitLeader(otherThan: old, within: .seconds(45))
+            try await load.awaitProgress()
+            let isWritable = await hosts.isWritable(old)
+            #expect(!isWritable, "\(old) still accepts writes while another host leads")
+            try await eventually("systemd replaces the agent of \(old)", within: .seconds(100)) {
+                let now = try await hosts.shell(old, "pgrep -x pgadopt-agent || true")
+                return !now.isEmpty && now != agent
+            }
+            try await whole()
+            try await hosts.shell(old, "rm -r /run/systemd/system/pgadopt-agent@main.service.d && systemctl daemon-reload")
+            expectSound(try await load.end(tail: asynchronousTail))
+        }
+
         @Test func `a whole host frozen for longer than the ttl is fenced when it wakes`() async throws {
             try await hosts.adopted()
             let old = try await hosts.presentLeader()

@@ -57,7 +57,8 @@ extension PlanContext {
         return .init(
             stateDirectory: layout.agentState, configFile: isOutside ? server.configFile : nil,
             hbaFile: isOutside ? server.hbaFile : nil, identFile: isOutside ? server.identFile : nil,
-            includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host))
+            includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host),
+            storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address })
     }
 
     private func credentials(_ role: String) -> Login {
@@ -85,7 +86,8 @@ extension PlanContext {
     /// ExecStop tells a shutdown of the host (stop PostgreSQL, hand the lock over) from a restart of the agent
     /// (disturb nobody): the agent's own user cannot ask systemd once D-Bus has been stopped.
     /// KillMode=process: PostgreSQL outlives the agent. After=etcd.service: on a host that runs the store too,
-    /// the agent can give its lease back before the store goes down. The OOM setting protects agent and guard;
+    /// the agent can give its lease back before the store goes down. WatchdogSec: until the agent names a shorter
+    /// time; one whose loop hangs is replaced, and the guard sees to the server meanwhile. The OOM setting protects agent and guard;
     /// PostgreSQL's backends go back to 0 by PG_OOM_ADJUST_FILE.
     static let unitTemplate = """
         # Written by pgadopt; one instance a cluster. It stays as it is until adoption is taken back.
@@ -106,6 +108,8 @@ extension PlanContext {
         KillMode=process
         Restart=always
         RestartSec=100ms
+        WatchdogSec=2min
+        WatchdogSignal=SIGKILL
         RuntimeDirectory=pgadopt/%i
         RuntimeDirectoryMode=0750
         RuntimeDirectoryPreserve=yes

@@ -1,6 +1,7 @@
 import API
 import Cluster
 import Configuration
+import Glibc
 import Guard
 import HACore
 import JSON
@@ -40,6 +41,7 @@ public actor Agent {
     struct Parts: Sendable {
         var server: LocalServer
         var store: ClusterStore
+        var storeLeader: StoreLeader
         var reports: ReportWriter
         var lease: LeaseKeeper
         var guardian: GuardClient
@@ -141,10 +143,14 @@ public actor Agent {
             // before the store has said how long it is to be.
             if state.store != .unknown { await parts.lease.allowRenewal(until: clock.now + dynamic.ttl) }
             if isNews { service.ready(decision.reason) }
+            service.alive(for: Self.longestCycle + dynamic.loopWait + dynamic.ttl)
             await bell.wait(until: decision.wakeAt, clock: clock)
         }
         if let ending { await leave(ending) }
     }
+
+    /// Everything that a cycle waits for has a deadline well below this; the guard protects the data meanwhile.
+    private static let longestCycle = Duration.seconds(40)
 
     private func note(_ decision: Decision) {
         if decision.rule != state.decision?.rule {
@@ -171,6 +177,12 @@ extension Agent {
 
     /// Asks the other members by these means from now on.
     func use(_ new: PeerPolling) { peers = new }
+
+    /// For tests: from now on the actor answers nobody, as if its code waited for itself.
+    func deadlock() {
+        log.error("deadlocked on request (\(Signals.debugVariable))")
+        while true { pause() }
+    }
 
     /// Look again now.
     func ring() { bell.ring() }

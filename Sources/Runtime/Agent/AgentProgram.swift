@@ -78,9 +78,12 @@ public enum AgentProgram {
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
             tasks.addTask {
                 let hostStops = configuration.runtimeDirectory + "/host-stops"
-                await Signals.watch(hostStops: hostStops) { await agent.end($0) } reload: { await agent.reload() }
+                await Signals.watch(hostStops: hostStops) { await agent.end($0) } reload: { await agent.reload() } deadlock: { await agent.deadlock() }
             }
             tasks.addTask { await agent.probeLoop() }
+            if configuration.pgadopt.storeLeaderApart {
+                tasks.addTask { await agent.storeLeaderLoop(parts.storeLeader) }
+            }
             await agent.decisionLoop(publish: { api.publish($0) })
             service.stopping()
             tasks.cancelAll()
@@ -95,13 +98,18 @@ public enum AgentProgram {
         let etcd = try etcdConfiguration(configuration)
         let runtime = configuration.runtimeDirectory
         let ttl = DynamicConfiguration().ttl
+        let client = try EtcdClient(etcd, group: group)
         let store = ClusterStore(
-            client: try EtcdClient(etcd, group: group), namespace: configuration.namespace,
+            client: client, namespace: configuration.namespace,
             scope: configuration.scope, member: configuration.name,
             recalled: StoreMarkFile.read(from: configuration.storeMarkPath), clock: clock, log: log)
         return Agent.Parts(
             server: LocalServer(try ServerSettings(configuration), log: log),
-            store: store, reports: ReportWriter(store: store, log: log),
+            store: store,
+            storeLeader: StoreLeader(
+                client: client,
+                ownHosts: [configuration.restapi.connectAddress.host, "localhost", "127.0.0.1", "::1"]),
+            reports: ReportWriter(store: store, log: log),
             lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, clock: clock, log: log),
             guardian: GuardClient(socket: "\(runtime)/guard.sock"),
             guardProgram: .init(path: configuration.guardPath, logFile: "\(runtime)/guard.log"),

@@ -12,6 +12,10 @@ struct ServiceManager: Sendable {
     /// The configuration is being read again; `ready` ends it.
     func reloading() { send("RELOADING=1\nMONOTONIC_USEC=\(Self.monotonicMicroseconds)") }
     func stopping() { send("STOPPING=1") }
+    /// The loop turns. systemd kills and restarts an agent that has not said so for `limit`.
+    func alive(for limit: Duration) {
+        send("WATCHDOG=1\nWATCHDOG_USEC=\(limit.components.seconds * 1_000_000)")
+    }
 
     private static var monotonicMicroseconds: Int64 {
         var now = timespec()

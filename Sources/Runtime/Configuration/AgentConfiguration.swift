@@ -104,11 +104,13 @@ extension AgentConfiguration {
         public var legacyUnit: String?
         /// Further arguments of the postmaster, one an element.
         public var postmasterOptions: [String]
+        /// While this member leads, a leader of the store on the same host is moved to another one. Default: no.
+        public var storeLeaderApart: Bool
 
         public init(
             runtimeDirectory: String? = nil, stateDirectory: String? = nil, guardProgram: String? = nil,
             configFile: String? = nil, hbaFile: String? = nil, identFile: String? = nil, includeFile: String? = nil,
-            legacyUnit: String? = nil, postmasterOptions: [String] = []
+            legacyUnit: String? = nil, postmasterOptions: [String] = [], storeLeaderApart: Bool = false
         ) {
             self.runtimeDirectory = runtimeDirectory
             self.stateDirectory = stateDirectory
@@ -119,6 +121,7 @@ extension AgentConfiguration {
             self.includeFile = includeFile
             self.legacyUnit = legacyUnit
             self.postmasterOptions = postmasterOptions
+            self.storeLeaderApart = storeLeaderApart
         }
     }
 }

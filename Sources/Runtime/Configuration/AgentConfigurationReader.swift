@@ -319,7 +319,8 @@ struct AgentConfigurationReader {
             guardProgram: node?["guard"]?.givenText, configFile: node?["config_file"]?.givenText,
             hbaFile: node?["hba_file"]?.givenText, identFile: node?["ident_file"]?.givenText,
             includeFile: node?["include_file"]?.givenText, legacyUnit: node?["legacy_unit"]?.givenText,
-            postmasterOptions: node?["postmaster_options"]?.sequence?.compactMap(\.asText) ?? [])
+            postmasterOptions: node?["postmaster_options"]?.sequence?.compactMap(\.asText) ?? [],
+            storeLeaderApart: node?["store_leader_apart"]?.asBool ?? false)
     }
 
     private func word<Word: RawRepresentable<String>>(_ node: YAMLNode?) -> Word? {

@@ -170,6 +170,7 @@ extension AgentConfiguration {
         section.put("include_file", pgadopt.includeFile)
         section.put("legacy_unit", pgadopt.legacyUnit)
         if !pgadopt.postmasterOptions.isEmpty { section.put("postmaster_options", pgadopt.postmasterOptions) }
+        if pgadopt.storeLeaderApart { section.put("store_leader_apart", true) }
         return section
     }
 }

@@ -129,6 +129,8 @@ public enum AgentSchema {
         KeySpec("include_file", .text, "Our own file that postgresql.conf includes last"),
         KeySpec("legacy_unit", .text, "The unit that owned the server before adoption"),
         KeySpec("postmaster_options", .list(of: .text), "Further arguments of the postmaster"),
+        KeySpec("store_leader_apart", .bool, default: "false",
+            "While this member leads, etcd's leader is moved off its host: a lost host then costs one lease, not two"),
     ])
 
     static func login(_ title: String, more: [KeySpec] = []) -> Schema {
