@@ -84,7 +84,7 @@ public enum LegacyCluster {
             setting("track_commit_timestamp", "off"), setting("hot_standby", "on"), setting("wal_log_hints", "off"),
             setting("full_page_writes", "on"), setting("cluster_name", "15/main"),
             setting("listen_addresses", "*"), setting("max_slot_wal_keep_size", "-1"),
-            setting("wal_keep_size", "256"), setting("external_pid_file", "/var/run/postgresql/15-main.pid"),
+            setting("wal_keep_size", "256"), setting("max_wal_size", "1024"), setting("external_pid_file", "/var/run/postgresql/15-main.pid"),
         ],
         roles: [RoleFacts(name: "postgres", isSuperuser: true, canReplicate: true, canLogin: true)],
         totalSize: ByteCount(40 << 30))

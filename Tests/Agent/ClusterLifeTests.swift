@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import Kernel
 import Testing
 import Timekeeping
 
@@ -9,9 +10,9 @@ import Timekeeping
         try await withAgents(["a", "b"]) { cluster in
             try await cluster.startLegacyPrimary("a")
             let before = try await cluster.sql("a", "select pg_postmaster_start_time()")
-            try cluster.startAgent("a")
+            var agents = [try cluster.startAgent("a")]
             try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
-            try cluster.startAgent("b")
+            agents.append(try cluster.startAgent("b"))
             try await cluster.eventually("b streams") { await cluster.streams("b") }
             #expect(try await cluster.sql("a", "select pg_postmaster_start_time()") == before)
 
@@ -20,6 +21,14 @@ import Timekeeping
                 let revision = try await cluster.view().revision
                 try await AgentHarness.clock.sleep(until: AgentHarness.clock.now + .seconds(5), tolerance: nil)
                 return try await cluster.view().revision == revision
+            }
+
+            // An idle agent rests: a loop that rings its own bell takes a tenth of a core and more.
+            let times = agents.map { processorTime($0.identity.pid) }
+            try await AgentHarness.clock.sleep(until: AgentHarness.clock.now + .seconds(5), tolerance: nil)
+            for (agent, before) in zip(agents, times) {
+                let used = processorTime(agent.identity.pid) - before
+                #expect(used < .milliseconds(150), "\(used) of processor time in 5 s")
             }
 
             let (status, text) = try await cluster.ask("a", "POST", "/switchover", ["leader": "a", "candidate": "b"])
@@ -35,4 +44,12 @@ import Timekeeping
             }
         }
     }
+}
+
+/// User and system time of a process so far (proc(5): fields 14 and 15, in hundredths of a second).
+private func processorTime(_ pid: Int32) -> Duration {
+    let text = (try? readSmallText("/proc/\(pid)/stat")) ?? ""
+    let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+    guard fields.count > 13, let user = Int(fields[12]), let system = Int(fields[13]) else { return .zero }
+    return .milliseconds(10 * (user + system))
 }

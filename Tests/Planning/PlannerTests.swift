@@ -51,7 +51,7 @@ import Testing
         #expect(change.file.path == "/etc/postgresql/15/main/conf.d/zz-pgadopt.conf")
         #expect(change.file.content.contains("max_connections = '250'"))
         #expect(change.file.content.contains("wal_level = 'logical'"))
-        #expect(change.settings.filter { $0.isReloadable }.map(\.name) == ["max_slot_wal_keep_size"])
+        #expect(change.settings.filter { $0.isReloadable }.map(\.name) == ["wal_keep_size", "max_slot_wal_keep_size"])
         #expect(try LegacyCluster.plan.deferred.map(\.name) == ["wal_log_hints", "cluster_name"])
     }
 
@@ -69,7 +69,7 @@ import Testing
         #expect(change.entries[0] == .init(key: "initialize", value: "7301234567890123456"))
         let config = change.entries[1].value
         #expect(config.contains("\"max_connections\":\"250\""))
-        #expect(config.contains("\"wal_keep_size\":\"256MB\""))
+        #expect(config.contains("\"wal_keep_size\":\"1024MB\""))
         #expect(config.contains("\"ttl\":12,\"loop_wait\":4,\"retry_timeout\":4"))
         #expect(
             config.contains(
@@ -79,6 +79,25 @@ import Testing
         // Somebody else's slot would fall under a limit too: none is set.
         guard case .settings(let settings)? = plan.step("h1/settings")?.kind else { return }
         #expect(!settings.settings.contains { $0.name == "max_slot_wal_keep_size" })
+    }
+
+    /// A fenced leader comes back by pg_rewind only while the log since the last common checkpoint is there.
+    @Test(arguments: [
+        ("wal_keep_size", 150_018, "256", 100 << 30, "1024MB"), ("wal_keep_size", 150_018, "2048", 100 << 30, nil),
+        ("wal_keep_size", 150_018, "0", 2 << 30, "204MB"), ("wal_keep_segments", 120_022, "8", 100 << 30, "64"),
+    ])
+    func `WAL is kept for a rewind, a tenth of the free space at most`(
+        _ name: String, _ version: Int, _ running: String, _ free: Int, _ wanted: String?
+    ) throws {
+        var facts = LegacyCluster.facts
+        facts.hosts[0].target?.freeSpace = ByteCount(Int64(free))
+        facts.hosts[0].servers[0].sql?.version = ServerVersion(version)
+        facts.hosts[0].servers[0].sql?.settings.removeAll { $0.name == "wal_keep_size" }
+        facts.hosts[0].servers[0].sql?.settings.append(
+            SettingFacts(name: name, value: running, context: "sighup", source: "configuration file"))
+        let plan = try LegacyCluster.planner.plan(LegacyCluster.spec, facts, [])
+        guard case .settings(let change)? = plan.step("h1/settings")?.kind else { return }
+        #expect(change.settings.first { $0.name == name }?.new == wanted)
     }
 
     @Test func `The hba block comes before the owner's rules and names every member`() throws {

@@ -20,6 +20,7 @@ extension PlanContext {
             let raised = restartWindow == nil ? nil : settingsThatNeedRestart().first { $0.name == name }
             changes.append(raised ?? SettingChange(name: name, old: value, new: value, isReloadable: false))
         }
+        if let keep = walToKeep() { changes.append(keep) }
         if let cap = walKeepCap() { changes.append(cap) }
         if sql.setting("full_page_writes") == "off" {
             changes.append(SettingChange(name: "full_page_writes", old: "off", new: "on", isReloadable: true))
@@ -60,6 +61,27 @@ extension PlanContext {
         guard megabytes >= 256 else { return nil }
         return SettingChange(
             name: "max_slot_wal_keep_size", old: "-1", new: "\(megabytes)MB", isReloadable: true)
+    }
+
+    /// WAL for the way back of a fenced leader. pg_rewind reads from the last checkpoint that both servers have, which
+    /// may be as far back as max_wal_size, and the old leader's last checkpoint removes what is older than itself
+    /// (PostgreSQL 11 and later keep one checkpoint). Without it the member is copied anew. A tenth of the free space at
+    /// most; never less than what is set.
+    func walToKeep() -> SettingChange? {
+        let name = sql.version.major < 13 ? "wal_keep_segments" : "wal_keep_size"
+        guard let setting = sql.settings.first(where: { $0.name == name }), let running = Int64(setting.value),
+            let distance = sql.setting("max_wal_size").flatMap({ Int64($0) })
+        else { return nil }
+        let unit = sql.version.major < 13 ? max(1, (Int64(sql.setting("wal_segment_size") ?? "") ?? 16 << 20) >> 20) : 1
+        func text(_ value: Int64) -> String { unit == 1 && sql.version.major >= 13 ? "\(value)MB" : "\(value)" }
+        // An earlier plan of ours has set it already.
+        if setting.sourceFile == settingsFile().path {
+            return SettingChange(name: name, old: text(running), new: text(running), isReloadable: true)
+        }
+        guard let free = primaryFacts.target?.walFreeSpace ?? primaryFacts.target?.freeSpace else { return nil }
+        let wanted = min(distance, free.rawValue / (10 << 20)) / unit
+        guard wanted > running else { return nil }
+        return SettingChange(name: name, old: text(running), new: text(wanted), isReloadable: true)
     }
 
     func isOurs(_ slot: SlotFacts) -> Bool {

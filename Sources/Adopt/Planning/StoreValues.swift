@@ -37,7 +37,9 @@ extension PlanContext {
         for name in clusterWideSettings { parameters[name] = sql.setting(name) }
         parameters["wal_log_hints"] = control.dataChecksums ? sql.setting("wal_log_hints") ?? "off" : "on"
         // Patroni members take 128MB for anything below 16MB; a value that is higher must not fall.
-        if let keep = sql.setting("wal_keep_size").flatMap({ Int64($0) }), keep >= 16 {
+        if let keep = walToKeep() {
+            parameters[keep.name] = keep.new
+        } else if let keep = sql.setting("wal_keep_size").flatMap({ Int64($0) }), keep >= 16 {
             parameters["wal_keep_size"] = "\(keep)MB"
         }
         return parameters

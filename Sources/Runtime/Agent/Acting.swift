@@ -134,18 +134,21 @@ extension Agent {
     // MARK: Writes beside the loop
 
     /// Begins a write to the store and goes on at once: a slow store delays no decision. While it is under way, the
-    /// same is not begun again; its end rings the bell.
-    func beside(_ what: String, _ body: @escaping @Sendable (Agent) async throws -> Void) {
+    /// same is not begun again.
+    /// - Parameter endDecides: its end rings the bell. Not for what every look begins: the loop would never rest.
+    func beside(
+        _ what: String, endDecides: Bool = true, _ body: @escaping @Sendable (Agent) async throws -> Void
+    ) {
         guard state.writesUnderWay.insert(what).inserted else { return }
         Task {
             await attempt(what) { try await body(self) }
-            self.writeEnded(what)
+            self.writeEnded(what, rings: endDecides)
         }
     }
 
-    private func writeEnded(_ what: String) {
+    private func writeEnded(_ what: String, rings: Bool) {
         state.writesUnderWay.remove(what)
-        bell.ring()
+        if rings { bell.ring() }
     }
 
     // MARK: The lock

@@ -45,6 +45,9 @@ struct AgentState {
     var slotRetention = SlotRetention()
     var retainedSlots: [String] = []
     var slotConflicts: Set<String> = []
+    /// What the slots were last brought to, and when that was begun.
+    var slotsWanted: WantedSlots?
+    var slotsKeptAt = BootInstant(nanoseconds: 0)
     /// Permanent logical slots that a standby is to get from its leader; not tried before that moment.
     var slotsToCopy: [WantedSlots.Logical] = []
     var slotCopyAfter: BootInstant?

@@ -127,7 +127,7 @@ extension Agent {
     /// An owner's own reload may make a setting wait, too: looked at now and then.
     private func refreshPendingRestarts() {
         guard case .running = state.server.process, clock.now - state.pendingReadAt > .seconds(20) else { return }
-        beside("reading which settings wait for a restart") { await $0.readPendingRestarts() }
+        beside("reading which settings wait for a restart", endDecides: false) { await $0.readPendingRestarts() }
     }
 
     private func readPendingRestarts() async {

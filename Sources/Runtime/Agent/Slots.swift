@@ -16,8 +16,12 @@ extension Agent {
         let isLeader = state.holdsLock(as: me)
         guard isLeader || server.isInRecovery, view.leader != nil else { return }
         let wanted = wantedSlots(view, isLeader: isLeader)
+        // Slots of others, and those that somebody dropped, are looked for once in loop_wait.
+        guard wanted != state.slotsWanted || clock.now - state.slotsKeptAt >= dynamic.loopWait else { return }
+        state.slotsWanted = wanted
+        state.slotsKeptAt = clock.now
         let limit = clock.now + max(.seconds(5), dynamic.loopWait)
-        beside("keeping slots") { agent in
+        beside("keeping slots", endDecides: false) { agent in
             let outcome = try await agent.parts.server.syncSlots(wanted, by: limit)
             await agent.noted(outcome)
         }
