@@ -54,6 +54,8 @@ extension Credential {
 extension AgentConfiguration {
     var runtimeDirectory: String { pgadopt.runtimeDirectory ?? "/run/pgadopt/\(scope)" }
     var stateDirectory: String { pgadopt.stateDirectory ?? "/var/lib/pgadopt/\(scope)" }
+    /// How far this member has followed the store.
+    var storeMarkPath: String { "\(stateDirectory)/\(name).store" }
 
     /// As members and tools find the API; the last part of the path is Patroni's.
     var apiURL: String { "\(restapi.usesTLS ? "https" : "http")://\(restapi.connectAddress)/patroni" }

@@ -54,7 +54,10 @@ extension LocalServer {
             case .immediate: [(SIGQUIT, min(deadline, clock.now + .seconds(5)))]
             }
         for step in steps {
+            // A postmaster that is frozen passes nothing on, and its clients' sessions would work on.
+            let children = step.signal == SIGQUIT ? children(of: postmaster) : []
             try? postmaster.send(signal: step.signal)
+            for child in children { try? child.send(signal: step.signal) }
             if await hasEnded(postmaster, by: step.until) { return ended(postmaster.identity) }
             try Task.checkCancellation()
             log.warning("PostgreSQL did not stop in time", metadata: ["signal": "\(step.signal)"])
@@ -170,10 +173,13 @@ extension LocalServer {
     private func killTree(of postmaster: ProcessHandle) {
         // Stopped first, so that no child is born between the look and the kill.
         try? postmaster.send(signal: SIGSTOP)
-        let children = ProcessTable.now().descendants(of: postmaster.identity.pid)
-            .compactMap { try? ProcessHandle($0) }
+        let children = children(of: postmaster)
         try? postmaster.send(signal: SIGKILL)
         for child in children { try? child.send(signal: SIGKILL) }
+    }
+
+    private func children(of postmaster: ProcessHandle) -> [ProcessHandle] {
+        ProcessTable.now().descendants(of: postmaster.identity.pid).compactMap { try? ProcessHandle($0) }
     }
 
     /// The last lines of the postmaster's output since `offset`, for error texts.
