@@ -16,7 +16,7 @@ public enum ReleaseAction: Equatable, Sendable {
     case pause
     /// Takes a step of the adoption back.
     case undo(PlannedStep)
-    /// The standby logs in to its primary with the password file that stays, not with the agent's.
+    /// The standby follows the server that was adopted, with the password file that stays, not with the agent's.
     case keepStreaming(BaseBackupChange, settings: String)
     case stopServer(BaseBackupChange)
     case promote(BaseBackupChange)

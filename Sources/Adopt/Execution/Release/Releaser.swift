@@ -151,9 +151,14 @@ public struct Releaser: Sendable {
         return member["pause"]?.bool == true || member["state"]?.string != "running"
     }
 
-    /// The agent's password file goes with its working directory. PostgreSQL 12 takes the new path at its next start.
+    /// The agent's password file goes with its working directory, and a member that has not followed the last change of
+    /// the leader yet has no agent left to tell it. PostgreSQL 12 takes the new words at its next start.
     private func keepStreaming(_ change: BaseBackupChange, _ settings: String, _ context: StepContext) async throws {
-        let rule = "s#passfile=\(context.layout.agentState)/pgpass#passfile=\(change.passfile)#g"
+        let rules = [
+            "s#passfile=\(context.layout.agentState)/pgpass#passfile=\(change.passfile)#",
+            "s# host=[^ ']*# host=\(change.sourceAddress)#", "s# port=[0-9]*# port=\(change.sourcePort)#",
+        ]
+        let edit = "/^primary_conninfo/{ \(rules.joined(separator: "; ")) }"
         try await context.run(
             "changing \(settings)",
             """
@@ -163,7 +168,7 @@ public struct Releaser: Sendable {
             t="$f.pgadopt.$$"
             trap 'exit 129' HUP TERM
             trap 'rm -f -- "$t"' EXIT
-            cp -p -- "$f" "$t"; sed \(quoted(rule)) "$f" > "$t"; mv -f -- "$t" "$f"
+            cp -p -- "$f" "$t"; sed \(quoted(edit)) "$f" > "$t"; mv -f -- "$t" "$f"
             if [ -e "$p" ]; then kill -HUP "$(head -n 1 "$p")"; fi
             """)
     }
