@@ -110,8 +110,11 @@ let package = Package(
         tests("JSON", ["JSON"]),
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
+        module("AgentFixture", "Tests/AgentFixture", [
+            "API", "Cluster", "Etcd", "EtcdFixture", "JSON", "Kernel", "PostgresClient", "PostgresModel", "Store", "Timekeeping",
+        ] + nio),
         tests("Agent", [
-            "Agent", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Agent", "AgentFixture", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
             "Server", "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
@@ -127,6 +130,10 @@ let package = Package(
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
         ]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
+        // What people and programs already use with Patroni, against agents on this host; Patroni's own members beside ours.
+        tests("Clients", [
+            "AgentFixture", "Cluster", "JSON", "PostgresClient", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+        ]),
         // The built program, run as people and init systems run it.
         tests("AgentProgram", ["pgadopt-agent"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),

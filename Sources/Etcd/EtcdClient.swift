@@ -37,6 +37,14 @@ public actor EtcdClient {
     /// Forgets cluster id and raft term, for the case that an operator confirms that the store was rebuilt.
     public func forgetHistory() { watermark = TermWatermark() }
 
+    /// The cluster that has answered so far, and the highest raft term it has shown; nil: none has answered.
+    public var history: (clusterID: UInt64, raftTerm: UInt64)? { watermark.history }
+
+    /// What a client before this one has seen: a server of another cluster or of an older term is refused.
+    public func recall(clusterID: UInt64, raftTerm: UInt64) {
+        watermark = TermWatermark(clusterID: clusterID, term: raftTerm)
+    }
+
     // MARK: Calls
 
     /// How often a call may be carried out.
@@ -220,7 +228,14 @@ public actor EtcdClient {
 /// A server that was cut off, or restored from an old copy, still answers; its lower term gives it away.
 struct TermWatermark {
     private var clusterID: UInt64?
-    private var term: UInt64 = 0
+    private var term: UInt64
+
+    init(clusterID: UInt64? = nil, term: UInt64 = 0) {
+        self.clusterID = clusterID
+        self.term = term
+    }
+
+    var history: (clusterID: UInt64, raftTerm: UInt64)? { clusterID.map { ($0, term) } }
 
     /// Nil when the header is fine, otherwise the error.
     mutating func judge(_ header: ResponseHeader, isConfirmed: Bool) -> (EtcdError.Code, String)? {

@@ -9,13 +9,26 @@ extension ExecutionEnvironment {
     static func control(shells: [String: SSHHost], client: EtcdClient, planFile: String) -> ExecutionEnvironment {
         let clock = ContinuousClock()
         let began = clock.now
-        return ExecutionEnvironment(
+        var environment = ExecutionEnvironment(
             shells: shells, store: EtcdAdoptionStore(client: client), journal: LocalJournalFile.beside(planFile: planFile),
             operatorName: "\(userName())@\(hostName())", processID: getpid(),
             isRunning: { kill($0, 0) == 0 || errno == EPERM }, now: { began.duration(to: clock.now) },
             timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
             randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
             readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
+        if let stops = Files.environment("PGADOPT_TEST_STOP") { environment.passing = killer(at: stops) }
+        return environment
+    }
+
+    /// For tests: this program ends as by `kill -9` at the first of these moments, such as
+    /// `before:h2/slot,after:h1/roles`, that it comes to, and says which on standard error.
+    private static func killer(at stops: String) -> @Sendable (StepMoment) -> Void {
+        let names = Set(stops.split(separator: ",").map(String.init))
+        return { moment in
+            guard names.contains(moment.text) else { return }
+            Terminal.note("killed at \(moment.text)\n")
+            kill(getpid(), SIGKILL)
+        }
     }
 
     private static func userName() -> String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "?" }

@@ -1,6 +1,9 @@
 import ArgumentParser
+import Etcd
 import Execution
+import Inventory
 import Planning
+import SSH
 
 extension ReplicaFate: ExpressibleByArgument {}
 
@@ -11,31 +14,51 @@ struct ReleaseCommand: AsyncParsableCommand {
         discussion: """
             The primary is not restarted. Agents are stopped, the cluster's keys deleted, files and settings restored
             from the journal, and only what the adoption made is removed. Run again, it continues where it stopped.
-            It also takes back an apply that did not come to its end.
+            It also takes back an apply that did not come to its end. Given the inventory instead of the plan, it uses
+            the copies of plan and journal that the primary keeps.
             Examples:
               pgadopt release plan.json --plan                     show what it would do
               pgadopt release plan.json --replicas keep            the replicas stream on, without agents
+              pgadopt release inventory.yaml --replicas remove     with the primary's copies of plan and journal
             """)
 
-    @Argument(help: "The plan that was applied; its journal lies beside it.")
+    @Argument(help: "The plan that was applied, with its journal beside it; or the inventory.")
     var plan: String
+    @Option(name: .shortAndLong, help: "The cluster's name, when the inventory holds more than one.")
+    var cluster: String?
     @Option(help: "What becomes of the replicas that the adoption built: keep, promote or remove.")
     var replicas: ReplicaFate?
+    @Flag(help: "Where another member leads, hand the lead back to the server that was adopted first.")
+    var switchBack = false
     @Flag(name: .customLong("plan"), help: "Only show what would be done.")
     var onlyShow = false
+    @Flag(help: "With --plan: the acts as JSON.")
+    var json = false
     @Flag(help: "Do not ask.")
     var yes = false
 
+    func validate() throws {
+        if json, !onlyShow { throw ValidationError("--json goes with --plan: it shows what would be done") }
+    }
+
+    /// An act as scripts read it.
+    private struct Act: Encodable {
+        var name: String
+        var host: String?
+        var text: String
+    }
+
     func run() async throws {
-        let saved = try Plan(decoding: try Files.read(plan), file: plan)
-        let control = ControlHost(spec: saved.spec)
+        let bytes = try Files.read(plan)
+        let isPlan = bytes.first { !Character(UnicodeScalar($0)).isWhitespace } == UInt8(ascii: "{")
+        let saved = isPlan ? try Plan(decoding: bytes, file: plan) : nil
+        let spec = try saved?.spec ?? InventoryFile.cluster(in: plan, named: cluster)
+        let control = ControlHost(spec: spec)
         let client = try control.storeClient()
         let shells = try await control.shells()
-        let releaser = Releaser(
-            plan: saved, environment: .control(shells: shells, client: client, planFile: plan), replicas: replicas)
         let result: Result<Void, any Error>
         do {
-            try await carryOut(releaser, of: saved)
+            try await carryOut(try await releasers(saved, spec, shells, client), spec)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -45,13 +68,30 @@ struct ReleaseCommand: AsyncParsableCommand {
         try result.get()
     }
 
-    private func carryOut(_ releaser: Releaser, of saved: Plan) async throws {
-        let actions = try await releaser.outline()
+    /// One for each plan that was carried out, the newest first.
+    private func releasers(
+        _ saved: Plan?, _ spec: ClusterSpec, _ shells: [String: SSHHost], _ client: EtcdClient
+    ) async throws -> [Releaser] {
+        var environment = ExecutionEnvironment.control(shells: shells, client: client, planFile: plan)
+        if let saved { return [Releaser(plan: saved, environment: environment, replicas: replicas)] }
+        let kept = try await KeptAdoption.find(spec, shells)
+        environment.journal = kept.journal
+        return kept.plans.reversed().enumerated().map { index, plan in
+            var releaser = Releaser(plan: plan, environment: environment, replicas: replicas)
+            releaser.isFollowedByAnother = index < kept.plans.count - 1
+            return releaser
+        }
+    }
+
+    private func carryOut(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
+        var actions: [ReleaseAction] = []
+        for releaser in releasers { actions += try await releaser.outline() }
+        if json { return print(try encoded(actions.map { Act(name: $0.name, host: $0.host, text: $0.text) })) }
         guard !actions.isEmpty else {
-            return print("Nothing to take back: the journal beside \(plan) names no step that is not undone.")
+            return print("Nothing to take back: the journal names no step that is not undone.")
         }
         if onlyShow || !yes {
-            print("Release of the cluster \(saved.cluster), \(actions.count) acts:\n")
+            print("Release of the cluster \(spec.name), \(actions.count) acts:\n")
             for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
             print("\nRestarts of the primary: none.\n")
         }
@@ -59,14 +99,25 @@ struct ReleaseCommand: AsyncParsableCommand {
         guard yes || Terminal.confirm("Carry this out?") else {
             throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)")
         }
-        try await releaser.run { event in
-            switch event {
-            case .began(let action, let number, let count):
-                print("[\(number)/\(count)] \(action.host ?? "store"): \(action.text)")
-            case .note(let text): print("      \(text)")
-            }
+        try await switchedBack(releasers, spec)
+        for releaser in releasers { try await releaser.run(report: show) }
+        print("Done: \(spec.name) is released. pgadopt check INVENTORY shows the servers as they are now.")
+    }
+
+    private func switchedBack(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
+        guard switchBack, let releaser = releasers.last, let leader = try await releaser.leader() else { return }
+        let adopted = releaser.plan.primary.host
+        if leader == adopted { return }
+        print("handing the lead from \(leader) back to \(adopted)")
+        try await handLead(of: spec, from: leader, to: adopted)
+    }
+
+    @Sendable private func show(_ event: Releaser.Event) {
+        switch event {
+        case .began(let action, let number, let count):
+            print("[\(number)/\(count)] \(action.host ?? "store"): \(action.text)")
+        case .note(let text): print("      \(text)")
         }
-        print("Done: \(saved.cluster) is released. pgadopt check INVENTORY shows the servers as they are now.")
     }
 
     private func line(_ number: Int, _ action: ReleaseAction) -> String {

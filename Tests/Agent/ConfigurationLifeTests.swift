@@ -1,3 +1,4 @@
+import AgentFixture
 import Cluster
 import Glibc
 import JSON

@@ -35,6 +35,12 @@ import Testing
         #expect(entries?.map(\.timestamp) == ["then", "now"])
     }
 
+    @Test func noMoreEntriesThanAskedForAreKept() {
+        let entries = historyEntries([first, second], known: [], by: "me", now: "now", limit: 1)
+        #expect(entries?.map(\.timeline) == [second.timeline])
+        #expect(historyEntries([first, second], known: entries ?? [], by: "me", now: "then", limit: 1) == nil)
+    }
+
     @Test func onTheFirstTimelineOnlyStaleContentIsCleared() {
         #expect(written([], []) == nil)
         #expect(written([], [HistoryEntry(timeline: Timeline(1), lsn: .zero, reason: "x")]) == [])

@@ -82,14 +82,13 @@ import YAML
               file_num: 2
               file_size: 1000
               loggers: {store: DEBUG}
-              deduplicate_heartbeat_logs: true
             """).log
         #expect(log.level == .warning && log.form == .json && log.dateFormat == "%Y")
         #expect(log.jsonFields.map(\.name) == ["@timestamp", "level", "message"])
         #expect(JSON.object(log.staticFields) == ["app": "pg", "n": 1])
         #expect(log.file?.directory == "/var/log/pg" && log.file?.mode == 0o644)
         #expect(log.file?.count == 2 && log.file?.size == 1000)
-        #expect(log.loggers == ["store": .debug] && log.deduplicatesHeartbeats)
+        #expect(log.loggers == ["store": .debug])
     }
 
     @Test func aLineOfTheLog() throws {
@@ -109,7 +108,7 @@ import YAML
           bin_dir: /usr/lib/postgresql/15/bin
           bin_name: {postgres: postgres-15}
           authentication:
-            replication: {username: r, sslmode: verify-full, sslrootcert: /ca, channel_binding: require, sslpassword: x}
+            replication: {username: r, sslmode: verify-full, sslrootcert: /ca, channel_binding: require}
           parameters: {work_mem: 4MB, jit: off}
           parameters_replica: {jit: on}
           pg_hba: [host all all 0.0.0.0/0 md5]
@@ -125,9 +124,6 @@ import YAML
           basebackup: [verbose, {max-rate: 100M}]
           rewind: [debug]
           use_unix_socket: true
-          use_unix_socket_repl: true
-          remove_data_directory_on_rewind_failure: true
-          pg_ctl_timeout: 90
         """
 
     @Test func theServer() throws {
@@ -140,7 +136,6 @@ import YAML
         #expect(security.settings.map { "\($0.keyword)=\($0.value)" } == [
             "sslmode=verify-full", "sslrootcert=/ca", "channel_binding=require",
         ])
-        #expect(security.sslpassword == .inline("x"))
         #expect(options.parameters(for: .replica) == ["work_mem": "4MB", "jit": "on"])
         #expect(options.parameters(for: .primary) == ["work_mem": "4MB", "jit": "off"])
         #expect(options.pgHBA(for: .primary) == ["local all all peer"])
@@ -151,8 +146,7 @@ import YAML
         #expect(options.prePromote?.words == ["/bin/pre"] && options.beforeStop?.words == ["/bin/stop", "-x"])
         #expect(options.basebackupOptions.map(\.description) == ["--verbose", "--max-rate=100M"])
         #expect(options.rewindOptions.map(\.description) == ["--debug"])
-        #expect(options.useUnixSocket == true && options.useUnixSocketForReplication == true)
-        #expect(options.removeDataDirectoryOnRewindFailure == true && options.pgCtlTimeout == .seconds(90))
+        #expect(options.useUnixSocket == true)
     }
 
     @Test func methodsThatMakeReplicas() throws {
@@ -237,12 +231,27 @@ import YAML
         #expect(MemberTags(["nostream": "yes"]).nostream)
     }
 
+    @Test func keysWithoutEffectAreNamedWithTheReason() {
+        let section = Self.server.replacing("channel_binding: require", with: "sslpassword: x") + """
+
+              use_unix_socket_repl: true
+              remove_data_directory_on_rewind_failure: true
+              pg_ctl_timeout: 90
+            """
+        let warnings = problems(section)
+        for (key, reason) in [
+            ("sslpassword", "command lines"), ("use_unix_socket_repl", "'use_unix_socket'"),
+            ("remove_data_directory_on_rewind_failure", "set aside"), ("pg_ctl_timeout", "primary_start_timeout"),
+        ] { #expect(warnings.contains { $0.contains(key) && $0.contains(reason) }, "\(key): \(warnings)") }
+        #expect(DynamicConfiguration.read(["primary_race_backoff": 5]).warnings.count == 1)
+    }
+
     @Test func theFilesWordsLieOverTheClusters() throws {
         let file = try read(Self.server)
         let dynamic = DynamicConfiguration.read([
             "postgresql": [
                 "parameters": ["work_mem": "1GB", "max_connections": 200], "parameters_replica": ["jit": "off", "x.y": 1],
-                "pg_hba": ["local all all trust"], "use_pg_rewind": true, "pg_ctl_timeout": 10,
+                "pg_hba": ["local all all trust"], "use_pg_rewind": true,
                 "callbacks": ["on_stop": "/bin/x"],
             ],
         ])
@@ -251,7 +260,7 @@ import YAML
         #expect(options.parameters == ["work_mem": "4MB", "jit": "off", "max_connections": "200"])
         #expect(options.parametersByRole[.replica] == ["jit": "on", "x.y": "1"])
         #expect(options.pgHBA == ["host all all 0.0.0.0/0 md5"] && options.usePgRewind == true)
-        #expect(options.pgCtlTimeout == .seconds(90) && options.callbacks[.stop] == nil)
+        #expect(options.callbacks[.stop] == nil)
     }
 
     @Test func theClusterCannotSayWhatBelongsToAMember() {

@@ -21,7 +21,7 @@ import YAML
                 pgpass: "/var/lib/pgadopt/pgpass", database: text, superuser: Login(username: "pgadopt"),
                 replication: Login(username: "replicator", password: .file("/etc/r")), rewind: Login(username: text),
                 parameters: ["work_mem": "64MB", "hot_standby": "on", "x.y": text], useUnixSocket: true,
-                usePgRewind: false, pgCtlTimeout: .milliseconds(1500)),
+                usePgRewind: false),
             bootstrap: .init(dcs: ["ttl": 40, "note": .string(text), "list": [1, true, nil, 2.5]]),
             tags: ["nofailover": false, "zone": .string(text), "priority": 3],
             watchdog: .init(mode: .off, device: "/dev/wd", safetyMargin: .seconds(-0)),
@@ -29,7 +29,7 @@ import YAML
             pgadopt: .init(
                 runtimeDirectory: "/run/pgadopt/orders", stateDirectory: text, guardProgram: "/opt/guard",
                 configFile: "/etc/postgresql/15/main/postgresql.conf", hbaFile: "/h", identFile: "/i", includeFile: "/inc",
-                legacyUnit: "postgresql@15-main.service", postmasterOptions: ["-c", "a=" + text]))
+                legacyUnit: "postgresql@15-main.service"))
     }
 
     @Test(arguments: ["plain", "yes", "12", "a: b # c", "'", "\"", "\\", "ü", "{x}", "*a", " lead", "trail ", "null", "-"])
@@ -86,8 +86,7 @@ extension WriterTests {
     /// Every key that a file of ours may hold survives writing and reading.
     @Test func everySectionIsWrittenAndReadBack() throws {
         let text = """
-            \(SectionTests.with(SectionTests.server.split(separator: "\n").map { String($0) }
-                .map { $0.contains("sslpassword") ? "    replication: {username: r, sslmode: require}" : $0 }.joined(separator: "\n")))
+            \(SectionTests.with(SectionTests.server))
             bootstrap: {dcs: {ttl: 40}, method: m, m: {command: "/bin/a 'b c'", x: y}, initdb: [data-checksums, {encoding: UTF8}]}
             ctl: {insecure: true, authentication: {username: u, password_file: f}}
             log: {level: DEBUG, format: "%(message)s 5%%", dir: /l, mode: 384, loggers: {a: ERROR}}

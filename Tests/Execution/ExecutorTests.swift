@@ -73,6 +73,47 @@ import Testing
             error?.message == "ann@control is applying a plan to this cluster since 2026-11-22T16:00:00Z (process 100)")
     }
 
+    @Test func `The lock is told before the drift that its holder makes`() async throws {
+        let world = try World()
+        try await run(plan().only([.lock]), world)
+        var environment = world.environment()
+        environment.operatorName = "bob@desk"
+        environment.journal = MemoryJournal()
+        var facts = LegacyCluster.facts
+        facts.hosts[0].servers[0].configFiles[0].digest = "changed meanwhile"
+        let error = await #expect(throws: ExecutionError.self) {
+            try await run(plan(), world, environment, facts: facts)
+        }
+        #expect(error?.code == .locked)
+    }
+
+    @Test func `The moments of a step are passed in order, and a skipped step has none`() async throws {
+        let world = try World()
+        let moments = Mutex<[String]>([])
+        var environment = world.environment()
+        environment.passing = { moment in moments.withLock { $0.append(moment.text) } }
+        try await run(plan().only([.lock, .backup]), world, environment)
+        #expect(
+            moments.withLock { $0 } == [
+                "before:h1/lock", "after:h1/lock", "before:h1/backup", "after:h1/backup",
+            ])
+        moments.withLock { $0 = [] }
+        try await run(plan().only([.lock, .backup]), world, environment)
+        #expect(!moments.withLock { $0 }.contains("before:h1/backup"))
+    }
+
+    @Test func `What was taken back does not count as made when the plan is carried out again`() async throws {
+        let world = try World()
+        try await run(plan(), world)
+        try await release(plan(), world)
+        let again = Releaser(plan: try plan(), environment: world.environment(), replicas: .remove)
+        #expect(try await again.outline() == [], "a second release has nothing to do")
+        await world.store.set("/service/shop/config", "{}")
+        try await run(plan(), world)
+        try await release(plan(), world)
+        #expect(await world.store.keys == ["/service/shop/config": "{}"])
+    }
+
     @Test func `A lock whose process still runs is not taken over`() async throws {
         let world = try World()
         try await run(plan().only([.lock]), world)
@@ -146,6 +187,45 @@ import Testing
         try await run(plan(), world)
         try await release(plan(), world)
         #expect(await world.store.keys == ["/service/shop/config": "{}"])
+    }
+
+    @Test func `The primary's own copies of plan and journal are enough for a release`() async throws {
+        let world = try World()
+        await #expect(throws: ExecutionError.self) {
+            _ = try await KeptAdoption.find(LegacyCluster.spec, world.shells())
+        }
+        let plan = try plan()
+        try await run(plan, world)
+        let kept = try await KeptAdoption.find(LegacyCluster.spec, world.shells())
+        // The world's shell puts its own root before the paths in the copy.
+        #expect(kept.plans.map { $0.steps.map(\.id) } == [plan.steps.map(\.id)] && kept.host == "h1")
+        var environment = world.environment()
+        environment.journal = kept.journal
+        let releaser = Releaser(plan: plan, environment: environment, replicas: nil)
+        #expect(try await releaser.outline().contains(.removeState(host: "h1")))
+        try await releaser.run { _ in }
+        #expect(await world.store.keys == [:])
+        #expect(!FileManager.default.fileExists(atPath: world.root + "/var/lib/pgadopt/shop"))
+    }
+
+    @Test func `A line that was cut off in the middle of the journal is passed over, a foreign one is not`()
+        async throws
+    {
+        let world = try World()
+        try await run(plan(), world)
+        let lines = await world.journal.text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (line, isRefused) in [(String(lines[0].dropLast(9)), false), (#"{"my":"file"}"#, true)] {
+            let journal = MemoryJournal()
+            await journal.append(([Substring(line)] + lines).joined(separator: "\n"))
+            var environment = world.environment()
+            environment.journal = journal
+            let releaser = Releaser(plan: try plan(), environment: environment, replicas: nil)
+            if isRefused {
+                await #expect(throws: ExecutionError.self) { _ = try await releaser.outline() }
+            } else {
+                #expect(try await !releaser.outline().isEmpty)
+            }
+        }
     }
 
     @Test func `A journal whose last line was cut off is read up to there`() async throws {

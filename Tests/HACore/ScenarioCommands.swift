@@ -177,7 +177,8 @@ extension ScenarioWorld {
         case "running": observation.operation = .running(operation, since: observation.now)
         case "done": observation.operation = .finished(operation, .done)
         case "failed": observation.operation = .finished(operation, .failed(a.values["why"] ?? "exit 1"))
-        default: throw BadLine(description: "operation: running, done, failed or idle")
+        case "unavailable": observation.operation = .finished(operation, .unavailable(a.values["why"] ?? "no answer"))
+        default: throw BadLine(description: "operation: running, done, failed, unavailable or idle")
         }
     }
 

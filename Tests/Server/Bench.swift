@@ -116,7 +116,8 @@ struct Bench: Sendable {
         try files.write("", to: "\(root)/\(name).include")
         try files.write("", to: "\(root)/ident")
         try files.write(
-            "local all all trust\nhost all all localhost scram-sha-256\nhost replication all localhost scram-sha-256\n",
+            "local all,replication all trust\nhost all all localhost scram-sha-256\n"
+                + "host replication all localhost scram-sha-256\n",
             to: "\(root)/hba")
     }
 }

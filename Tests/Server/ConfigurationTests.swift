@@ -51,11 +51,13 @@ import Timekeeping
         file.primaryConnInfo = "host=h1 password='it''s'"
         file.primarySlotName = "b"
         file.synchronousStandbyNames = #"ANY 1 ("b-1","c")"#
-        let wanted = ServerConfiguration(
+        var wanted = ServerConfiguration(
             scope: "demo", parameters: ["Work_Mem": "8MB"], recovery: ["restore_command": "cp '/a b/%f' %p"])
         let text = try file.text(wanted, member: "a")
         #expect(IncludeFile(parsing: text) == file)
         #expect(text.contains("work_mem = '8MB'\n"))
+        wanted.customFile = "/etc/own's.conf"
+        #expect(try file.text(wanted, member: "a") == "include '/etc/own''s.conf'\n" + text)
         #expect(text.contains("restore_command = 'cp ''/a b/%f'' %p'\n"))
     }
 

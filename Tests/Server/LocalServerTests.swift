@@ -22,6 +22,7 @@ import Timekeeping
             try await theStandbyIsPromoted(b, bench)
             try await theOldPrimaryRewindsAndFollows(a, leader: b, bench)
             try await anotherAddressIsFollowedByReload(a, bench)
+            try await aStandbyKnowsItsTimelineWithoutItsUpstream(a, leader: b, bench)
             try await aCloneKeepsTheOldDirectory(a, bench)
             try await aFailedCloneLeavesEverythingAsItWas(a, bench)
             try await aFrozenServerIsStoppedAllTheSame(b, bench)
@@ -146,6 +147,37 @@ import Timekeeping
         #expect(error?.code == .overridden)
         #expect(error?.message.contains("postgresql.auto.conf") == true)
         try await bench.sql("a", "alter system reset primary_conninfo")
+    }
+
+    /// The control file learns of a new timeline only at the next checkpoint, minutes later; until then a standby whose
+    /// upstream is gone would seem to have diverged.
+    private func aStandbyKnowsItsTimelineWithoutItsUpstream(
+        _ a: LocalServer, leader b: LocalServer, _ bench: Bench
+    ) async throws {
+        try await b.stop(.fast, by: Bench.soon)
+        try await b.start(.standby(Upstream(name: "nowhere", host: "127.0.0.1", port: 1)), by: Bench.soon)
+        try await b.promote(by: Bench.soon)
+        _ = try await a.follow(bench.upstream("b"), by: Bench.soon)
+        await a.know(members: [bench.upstream("b")])
+        try await streams(a, from: bench.upstream("b"))
+        try await eventually("a has come to timeline 3") {
+            guard case .running(let running) = await a.observe().process else { return false }
+            return running.isStreaming && running.timeline == Timeline(3)
+        }
+        try await b.stop(.fast, by: Bench.soon)
+        // One that has seen it, and one that comes anew, as after a restart of the agent.
+        for server in [a, bench.server("a")] {
+            try await eventually("a streams no more") {
+                guard case .running(let running) = await server.observe().process else { return false }
+                return !running.isStreaming
+            }
+            guard case .running(let running) = await server.observe().process else {
+                Issue.record("a does not run")
+                return
+            }
+            #expect(running.timeline == Timeline(3))
+        }
+        try await b.start(.primary, by: Bench.soon)
     }
 
     private func aCloneKeepsTheOldDirectory(_ a: LocalServer, _ bench: Bench) async throws {

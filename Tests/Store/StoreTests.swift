@@ -179,8 +179,9 @@ func first(_ states: AsyncStream<StoreState>, where condition: (StoreState) -> B
         defer { etcd.stop() }
         let me = try await store(etcd, "me")
         await me.refresh()
-        let floor = await me.cache.revision
-        #expect(await !me.adopt(KeyCache(revision: floor - 1, paths: me.paths), floor: floor, confirmed: BootClock().now))
+        let known = await me.known
+        let older = KeyCache(revision: known.revision - 1, paths: me.paths)
+        #expect(await !me.adopt(older, known: known, confirmed: BootClock().now))
         guard case .regressed = await me.state else {
             Issue.record("state is \(await me.state)")
             return

@@ -28,6 +28,7 @@ public struct Executor: Sendable {
         }
         let journal = try await Journal.open(plan: plan, environment: environment)
         let begun = await journal.begun()
+        try await refuseLocked(journal, report)
         try refuseOutsideWindow(begun)
         try await refuseDrift(survey, begun)
         try await keepPlan()
@@ -57,6 +58,16 @@ public struct Executor: Sendable {
             as: .root, standardInput: try plan.encoded())
         guard result.succeeded else {
             throw ExecutionError(.commandFailed, host: shell.hostName, "\(path) cannot be written\(result.words)")
+        }
+    }
+
+    /// Before anything else: what another run is changing just now would look like drift.
+    private func refuseLocked(
+        _ journal: Journal, _ report: @escaping @Sendable (ApplyEvent) -> Void
+    ) async throws {
+        for step in plan.steps {
+            guard case .lock(let change) = step.kind else { continue }
+            try await LockStep(change: change).refuseOthers(context(step, journal, report))
         }
     }
 
@@ -131,7 +142,9 @@ public struct Executor: Sendable {
             let started = environment.now()
             try await journal.write(.begun, step.id)
             report(.stepStarted(step, number: number, of: count))
+            environment.passing(.before(step.id))
             try await action.apply(context)
+            environment.passing(.after(step.id))
             try await journal.write(.done, step.id)
             report(.stepDone(step, number: number, of: count, took: environment.now() - started))
         } catch is CancellationError {

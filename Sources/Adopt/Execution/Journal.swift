@@ -50,10 +50,12 @@ public struct JournalEntry: Codable, Equatable, Sendable {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // A line is whole only with its newline.
         lines.removeLast()
-        return try lines.enumerated().filter { !$0.element.isEmpty }.map { index, line in
+        return try lines.enumerated().filter { !$0.element.isEmpty }.compactMap { index, line in
             do {
                 return try JSONDecoder().decode(JournalEntry.self, from: Data(line.utf8))
             } catch {
+                // Cut off by a crash; the run after it has begun a new line.
+                if !line.hasSuffix("}") { return nil }
                 throw ExecutionError(
                     .localFile, "\(name):\(index + 1): this line of the journal cannot be read",
                     remedy:
@@ -108,11 +110,26 @@ public actor Journal {
         entries.last { $0.step == step && $0.event != .made }?.event
     }
 
-    /// Steps that had or may have had an effect.
-    func begun() -> Set<String> { Set(entries.filter { $0.event == .begun || $0.event == .done }.map(\.step)) }
+    /// Steps that have or may have an effect which was not taken back.
+    func begun() -> Set<String> {
+        Set(entries.filter { $0.event != .made }.map(\.step)).filter { state(of: $0) != .undone }
+    }
 
+    /// Steps that were ever begun.
+    var touched: Set<String> { Set(entries.map(\.step)) }
+
+    /// Things that the step has made since it was last taken back.
     func made(_ step: String, _ what: String) -> [String] {
-        entries.filter { $0.step == step && $0.event == .made && $0.what == what }.compactMap(\.value)
+        let own = entries.filter { $0.step == step }
+        let fresh = own.lastIndex { $0.event == .undone }.map { own[($0 + 1)...] } ?? own[...]
+        return fresh.filter { $0.event == .made && $0.what == what }.compactMap(\.value)
+    }
+
+    /// Writes to the control host's file alone: a release has removed the primary's copy.
+    func writeHereOnly(_ event: JournalEntry.Event, _ step: String) async throws {
+        let entry = JournalEntry(at: now(), plan: plan, step: step, event: event)
+        try await file.append(try entry.line)
+        entries.append(entry)
     }
 }
 
@@ -124,7 +141,12 @@ extension Journal {
         return try await Journal(file: environment.journal, plan: plan.digest, now: environment.timestamp) { line in
             guard let shell else { return }
             let result = try await shell.run(
-                "umask 022; mkdir -p \(quoted(directory(path))) && cat >> \(quoted(path)) && sync \(quoted(path))",
+                """
+                umask 022; j=\(quoted(path)); mkdir -p \(quoted(directory(path)))
+                # A line that a crash of the host has cut off must not swallow this one.
+                if [ -s "$j" ] && [ -n "$(tail -c 1 "$j")" ]; then echo >> "$j"; fi
+                cat >> "$j" && sync "$j"
+                """,
                 as: .root, standardInput: Array(line.utf8))
             guard result.succeeded else {
                 throw ExecutionError(

@@ -7,6 +7,8 @@ extension StepContext {
     static let fileFunctions = """
         set -eu
         umask 077
+        # A connection that ends runs the EXIT traps below too: no half-written file stays beside its place.
+        trap 'exit 129' HUP TERM
         put() { # PATH OWNER MODE: standard input becomes the file
             t="$1.pgadopt.$$"
             trap 'rm -f "$t"' EXIT

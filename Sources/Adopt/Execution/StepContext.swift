@@ -99,6 +99,8 @@ public struct ExecutionEnvironment: Sendable {
     public var confirmPause: @Sendable (PauseChange) async -> Bool = { _ in false }
     /// True: the pause at which the last run stopped is over.
     public var continuesAfterPause = false
+    /// Called at each moment of each step and of each act of a release; tests end the program there.
+    public var passing: @Sendable (StepMoment) -> Void = { _ in }
 
     public init(
         shells: [String: any RemoteShell], store: any AdoptionStore, journal: any JournalFile, operatorName: String,

@@ -36,6 +36,8 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var systemIdentifier: SystemIdentifier
     /// Locations, the same on all members.
     public var tablespaces: [String]
+    /// Where pg_wal lies when it is a link on the primary; the same on all members.
+    public var walDirectory: String?
     /// Log, exit code and the mark that the directory is ours.
     public var workDirectory: String
 
@@ -43,7 +45,7 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
         member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,
         sourceAddress: String, sourcePort: Int, role: String, passfile: String, slot: String, maxRate: Int64? = nil,
         checkpoint: CheckpointMode, size: ByteCount, systemIdentifier: SystemIdentifier, tablespaces: [String] = [],
-        workDirectory: String
+        walDirectory: String? = nil, workDirectory: String
     ) {
         self.member = member
         self.dataDirectory = dataDirectory
@@ -60,8 +62,12 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
         self.size = size
         self.systemIdentifier = systemIdentifier
         self.tablespaces = tablespaces
+        self.walDirectory = walDirectory
         self.workDirectory = workDirectory
     }
+
+    /// Every directory that the copy fills, and that must be empty before.
+    public var directories: [String] { [dataDirectory] + tablespaces + (walDirectory.map { [$0] } ?? []) }
 }
 
 /// Configuration files of the primary that lie outside its data directory, copied; and what makes it a standby.

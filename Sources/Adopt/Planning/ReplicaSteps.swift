@@ -57,12 +57,14 @@ extension PlanContext {
             sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
             size: sql.totalSize, systemIdentifier: control.systemIdentifier,
-            tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty }, workDirectory: layout.build)
+            tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
+            walDirectory: server.details?.links["pg_wal"], workDirectory: layout.build)
         let estimate = buildEstimate(to: host)
         return PlannedStep(
             host: host.name, kind: .baseBackup(change), effect: .build,
             summary: "copy \(sql.totalSize) from \(primary.name) into \(change.dataDirectory)"
                 + (change.tablespaces.isEmpty ? "" : " and \(change.tablespaces.count) tablespaces")
+                + (change.walDirectory.map { ", its WAL into \($0)" } ?? "")
                 + (options.maxRate.map { ", at most \(ByteCount($0))/s" } ?? ""),
             estimate: estimate,
             undo: "remove the directory, which this step created")

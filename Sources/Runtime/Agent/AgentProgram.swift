@@ -72,6 +72,7 @@ public enum AgentProgram {
             tasks.addTask { await parts.reports.run() }
             tasks.addTask { for await report in parts.reports.done { await agent.reportDone(report) } }
             tasks.addTask { for await new in await parts.store.states() { await agent.storeChanged(new) } }
+            tasks.addTask { await StoreMarkFile(configuration.storeMarkPath, log: log).keep(parts.store) }
             tasks.addTask { for await new in await parts.lease.states() { await agent.leaseChanged(new) } }
             tasks.addTask { for await _ in parts.server.postmasterExits { await agent.postmasterDied() } }
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
@@ -100,7 +101,8 @@ public enum AgentProgram {
         let client = try EtcdClient(etcd, group: group)
         let store = ClusterStore(
             client: client, namespace: configuration.namespace,
-            scope: configuration.scope, member: configuration.name, clock: clock, log: log)
+            scope: configuration.scope, member: configuration.name,
+            recalled: StoreMarkFile.read(from: configuration.storeMarkPath), clock: clock, log: log)
         return Agent.Parts(
             server: LocalServer(try ServerSettings(configuration), log: log),
             store: store,

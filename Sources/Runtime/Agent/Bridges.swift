@@ -54,6 +54,8 @@ extension Credential {
 extension AgentConfiguration {
     var runtimeDirectory: String { pgadopt.runtimeDirectory ?? "/run/pgadopt/\(scope)" }
     var stateDirectory: String { pgadopt.stateDirectory ?? "/var/lib/pgadopt/\(scope)" }
+    /// How far this member has followed the store.
+    var storeMarkPath: String { "\(stateDirectory)/\(name).store" }
 
     /// As members and tools find the API; the last part of the path is Patroni's.
     var apiURL: String { "\(restapi.usesTLS ? "https" : "http")://\(restapi.connectAddress)/patroni" }
@@ -86,7 +88,9 @@ extension ServerSettings {
         let postgres = configuration.postgresql
         let state = configuration.stateDirectory
         func login(_ login: Configuration.Login?, default user: String) throws -> ServerSettings.Login {
-            .init(user: login?.username ?? user, password: try login?.password?.secret())
+            var options = Dictionary(uniqueKeysWithValues: (login?.security.settings ?? []).map { ($0.keyword, $0.value) })
+            options["krbsrvname"] = postgres.options.krbsrvname
+            return .init(user: login?.username ?? user, password: try login?.password?.secret(), options: options)
         }
         let superuser = try login(postgres.superuser, default: "postgres")
         let replication = try login(postgres.replication, default: "pgadopt_replication")
@@ -96,10 +100,10 @@ extension ServerSettings {
         let parameters = postgres.parameters
         let directory = postgres.dataDirectory
         self.init(
-            name: member, dataDirectory: directory, binDirectory: postgres.binDirectory ?? "/usr/bin",
+            name: member, dataDirectory: directory, binDirectory: postgres.programDirectory,
             configFile: configuration.pgadopt.configFile ?? postgres.configFile,
             includeFile: configuration.pgadopt.includeFile ?? "\(directory)/pgadopt.conf",
-            host: postgres.socketDirectory, port: postgres.listen.port, database: postgres.database ?? "postgres",
+            host: configuration.localHost, port: postgres.listen.port, database: postgres.database ?? "postgres",
             superuser: superuser, replication: replication, rewind: rewind,
             passFile: postgres.pgpass ?? "\(state)/pgpass", stateDirectory: state,
             logFile: configuration.serverLogFile
@@ -112,10 +116,39 @@ extension ServerSettings {
             // Parameters were checked when the configuration was read; what cannot be written is left out.
             return (try? file.render()) ?? ""
         }
+        programNames = postgres.options.binNames
+    }
+}
+
+extension AgentConfiguration {
+    /// Where the agent reaches its own server. Patroni goes by TCP unless told otherwise, and a file written for it may
+    /// have rules and a password for that way only; a user without a password is let in by the socket's rules.
+    var localHost: String {
+        let usesSocket = postgresql.useUnixSocket ?? (postgresql.superuser?.password == nil || isAdopted)
+        return usesSocket ? postgresql.socketDirectory : postgresql.listen.localHost
+    }
+}
+
+extension ListenAddress {
+    /// An address of this list that the host itself can reach, loopback first.
+    var localHost: String {
+        let everywhere: Set<String> = ["*", "0.0.0.0", "127.0.0.1", "localhost"]
+        if hosts.contains(where: { everywhere.contains($0) }) { return "127.0.0.1" }
+        guard let first = hosts.first else { return "127.0.0.1" }
+        return first == "::" ? "::1" : first
     }
 }
 
 extension AgentConfiguration.Postgres {
+    /// `bin_dir`, or where PATH has the postmaster's program.
+    var programDirectory: String {
+        if let binDirectory { return binDirectory }
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let name = options.binNames["postgres"] ?? "postgres"
+        let found = path.split(separator: ":").first { access("\($0)/\(name)", X_OK) == 0 }
+        return found.map(String.init) ?? "/usr/bin"
+    }
+
     /// postgresql.conf where `config_dir` or `config_base_name` say that it is elsewhere; nil: in the data directory.
     var configFile: String? {
         guard configDirectory != nil || options.configBaseName != nil else { return nil }

@@ -22,9 +22,12 @@ extension AgentConfiguration {
             recovery["archive_cleanup_command"] = remote.archiveCleanupCommand ?? recovery["archive_cleanup_command"]
             recovery["recovery_min_apply_delay"] = remote.recoveryMinApplyDelay ?? recovery["recovery_min_apply_delay"]
         }
-        return ServerConfiguration(
+        var wanted = ServerConfiguration(
             scope: scope, parameters: includedParameters(options, role), commandLine: commandLine, recovery: recovery,
             hba: options.pgHBA(for: role), ident: options.pgIdent(for: role))
+        // An adopted server's owner has files of their own for that.
+        wanted.customFile = isAdopted ? nil : options.customConf
+        return wanted
     }
 
     /// Settings of the include file. What the cluster decides stands on the command line instead; only an adopted

@@ -23,6 +23,8 @@ extension Agent {
             do {
                 if let body { try await body(self) } else { try await self.carryOut(operation) }
                 result = .done
+            } catch let error as ServerError where error.code == .unavailable {
+                result = .unavailable("\(error)")
             } catch {
                 result = .failed(sentence(for: error))
             }
@@ -43,6 +45,8 @@ extension Agent {
     private func finished(_ operation: Operation, _ result: OperationResult) {
         switch result {
         case .done: log.notice("done: \(operation.text)")
+        case .failed(givenUp): log.notice("given up: \(operation.text)")
+        case .unavailable(let reason): log.warning("not begun: \(operation.text): \(reason)")
         case .failed(let reason): log.error("failed: \(operation.text): \(reason)")
         }
         if case .restart = operation {
@@ -118,7 +122,8 @@ extension Agent {
     private func rewind(from upstream: Upstream) async throws {
         let server = parts.server
         if case .stopped = state.server.process {} else { try await stop(.fast) }
-        switch try await server.rewind(from: upstream, by: clock.now + Self.longWork) {
+        let options = configuration.postgresOptions(with: dynamic).rewindOptions.map(\.description)
+        switch try await server.rewind(from: upstream, options: options, by: clock.now + Self.longWork) {
         case .notNeeded: log.notice("pg_rewind: the log did not leave that of \(upstream.name); nothing was changed")
         case .rewound(from: nil): log.notice("pg_rewind: the data directory follows \(upstream.name) again")
         case .rewound(from: .some(let lsn)):
@@ -202,7 +207,8 @@ extension Agent {
             state.ownHistory = .init(timeline: timeline, switches: switches)
         }
         let known = state.view?.history ?? []
-        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow())
+        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow(),
+            limit: dynamic.maxTimelinesHistory)
         if let entries { await parts.reports.post(.history(entries)) }
     }
 

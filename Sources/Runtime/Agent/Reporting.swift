@@ -66,6 +66,9 @@ extension Agent {
             name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
             apiURL: configuration.apiURL, state: memberState, role: memberRole,
             version: AgentVersion.patroni)
+        if let proxy = postgres.proxyAddress {
+            member.other["proxy_url"] = .string("postgres://\(proxy)/\(postgres.database ?? "postgres")")
+        }
         member.tags = configuration.memberTags.published
         member.pause = dynamic.pause
         member.scheduledRestart = state.scheduledRestart.map(Cluster.RestartRequest.init)

@@ -4,7 +4,7 @@ import Server
 
 /// What went wrong, as a person may read it. The errors of our own parts are sentences already.
 func sentence(for error: any Error) -> String {
-    error is CancellationError ? "given up before its end" : "\(error)"
+    error is CancellationError ? givenUp : "\(error)"
 }
 
 extension BackupProgress {
@@ -14,3 +14,6 @@ extension BackupProgress {
     /// `120 MiB of 480 MiB (25 %)`
     var sentence: String { "\(done) of \(total) (\(percent) %)" }
 }
+
+/// How an operation ends whose place something more urgent takes.
+let givenUp = "given up before its end"

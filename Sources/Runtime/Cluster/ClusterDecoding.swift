@@ -21,6 +21,7 @@ extension ClusterView {
         view.status = StatusKey(decoding: keys["status"], legacyOptime: keys["optime/leader"])
         view.history = keys["history"].map(HistoryEntry.decode) ?? []
         view.failsafe = keys["failsafe"].flatMap { $0.object?.compactMapStrings }
+        for name in StoreMark.decisiveKeys { view.decisiveRevisions[name] = keys[name]?.modRevision }
         return view
     }
 

@@ -20,12 +20,16 @@ public struct ClusterView: Hashable, Sendable {
     public var history: [HistoryEntry]
     /// `failsafe`: member name to api_url.
     public var failsafe: [String: String]?
+    /// etcd's revision at which each of `StoreMark.decisiveKeys` that is there was last written.
+    public var decisiveRevisions: [String: Int64]
 
     public init(
         revision: Int64 = 0, initialize: String? = nil, leader: LeaderKey? = nil, members: [Member] = [],
         config: ConfigKey? = nil, failover: FailoverKey? = nil, sync: SyncKey? = nil, status: StatusKey = .init(),
-        history: [HistoryEntry] = [], failsafe: [String: String]? = nil, initializeRevision: Int64 = 0
+        history: [HistoryEntry] = [], failsafe: [String: String]? = nil, initializeRevision: Int64 = 0,
+        decisiveRevisions: [String: Int64] = [:]
     ) {
+        self.decisiveRevisions = decisiveRevisions
         self.revision = revision
         self.initialize = initialize
         self.initializeRevision = initializeRevision

@@ -59,6 +59,9 @@ private struct SettingsReader {
             "primary_start_timeout", old: "master_start_timeout", result.primaryStartTimeout)
         result.primaryStopTimeout = duration("primary_stop_timeout", old: "master_stop_timeout", .zero)
         result.primaryRaceBackoff = duration("primary_race_backoff", .zero)
+        if result.primaryRaceBackoff != .zero {
+            warnings.append("primary_race_backoff has no effect: \(AgentSchema.raceBackoff)")
+        }
         result.synchronousMode = synchronousMode()
         result.synchronousModeStrict = bool("synchronous_mode_strict") ?? false
         result.synchronousNodeCount = integer("synchronous_node_count", 1, least: 1)

@@ -25,13 +25,17 @@ extension AgentSchema {
         Schema("postgresql", unknown: .warning, sharedKeys + scripts(methods))
     }
 
+    private static let setAside = "a directory that cannot be rewound is always set aside and copied anew, never removed"
+
     private static let sharedKeys: [KeySpec] = [
         KeySpec("bin_dir", .text, default: "PATH", "Where the server's programs lie"),
         KeySpec("bin_name", .section(binaries), "Other names of the server's programs"),
         KeySpec("database", .text, default: "postgres", "Database of the agent's own connections"),
-        KeySpec("krbsrvname", .text, "Kerberos' service name"),
-        KeySpec("use_unix_socket", .bool, default: "false", "The agent connects through the local socket"),
-        KeySpec("use_unix_socket_repl", .bool, default: "false", "So do its replication connections"),
+        KeySpec("krbsrvname", .text, "Kerberos' service name of the servers"),
+        KeySpec("use_unix_socket", .bool, default: "true without a password, or after adoption",
+            "The agent connects through the local socket, not by TCP"),
+        KeySpec("use_unix_socket_repl", .bool, notApplied: "the agent's connections to its server go one way, that of "
+            + "'use_unix_socket'", "Patroni's own replication connections"),
         KeySpec("parameters", settings, "Settings of the server"),
         KeySpec("parameters_primary", settings, "Over 'parameters' on a primary"),
         KeySpec("parameters_replica", settings, "Over 'parameters' on a replica"),
@@ -45,15 +49,14 @@ extension AgentSchema {
         KeySpec("pg_ident_replica", .list(of: .text), "Instead of 'pg_ident' on a replica"),
         KeySpec("pg_ident_standby_leader", .list(of: .text), "Instead of 'pg_ident' on a standby leader"),
         KeySpec("config_base_name", .text, default: "postgresql", "The name of postgresql.conf without .conf"),
-        KeySpec("custom_conf", .text, "A file included before the agent's settings"),
+        KeySpec("custom_conf", .text, "A file of settings below the agent's; not on adopted servers"),
         KeySpec("recovery_conf", settings, "Settings of recovery, such as restore_command"),
-        KeySpec("pg_ctl_timeout", .duration, default: "60", "How long a start or a stop may take"),
+        KeySpec("pg_ctl_timeout", .duration, notApplied: "the cluster's primary_start_timeout and "
+            + "primary_stop_timeout say how long a start or a stop may take", "How long a start or a stop may take"),
         KeySpec("use_pg_rewind", .bool, default: "false", "A former leader is rewound before it is rebuilt"),
         KeySpec("rewind", .any, "Further options of pg_rewind, as a list or a section"),
-        KeySpec("remove_data_directory_on_rewind_failure", .bool, default: "false",
-            "A failed rewind is followed by a new copy; the old directory is set aside"),
-        KeySpec("remove_data_directory_on_diverged_timelines", .bool, default: "false",
-            "A timeline that left the leader's is followed by a new copy; the old directory is set aside"),
+        KeySpec("remove_data_directory_on_rewind_failure", .bool, notApplied: setAside, "After a failed rewind"),
+        KeySpec("remove_data_directory_on_diverged_timelines", .bool, notApplied: setAside, "Without a rewind"),
         KeySpec("create_replica_methods", .either(.list(of: .text), .text), default: "basebackup",
             "How a replica is made, in the order of trying"),
         KeySpec("create_replica_method", .either(.list(of: .text), .text), "The older name of create_replica_methods"),
@@ -74,7 +77,8 @@ extension AgentSchema {
             KeySpec("sslmode", .oneOf(ConnectionSecurity.Mode.allCases.map(\.rawValue)), "libpq's sslmode"),
             KeySpec("sslcert", .text, "Client certificate"),
             KeySpec("sslkey", .text, "Its private key"),
-            KeySpec("sslpassword", .text, "The password of an encrypted key"),
+            KeySpec("sslpassword", .text, notApplied: "the server's programs would show it on their command lines; give "
+                + "a key without a password that only the server's user can read", "The password of an encrypted key"),
             KeySpec("sslrootcert", .text, "The authority that signed the servers' certificates"),
             KeySpec("sslcrl", .text, "Revoked certificates"),
             KeySpec("sslcrldir", .text, "Directory of revoked certificates"),

@@ -7,7 +7,10 @@ extension AgentSchema {
         text += rows(file, path: "")
         for (key, reason) in file.refused.sorted(by: { $0.key < $1.key }) { text += row(key, "", "refused: \(reason.cut)") }
         text += "\n" + header("The cluster's configuration (`config` in the store, `bootstrap.dcs` in the file)")
-        for key in dynamicKeys { text += row(key.name, key.standard, "applied", help: key.help) }
+        for key in dynamicKeys {
+            let isApplied = key.name != "primary_race_backoff"
+            text += row(key.name, key.standard, isApplied ? "applied" : "no effect: \(raceBackoff)", help: key.help)
+        }
         text += "\nBelow `postgresql` it takes every key of the file's section but "
             + memberOnlyKeys.map { "`\($0)`" }.joined(separator: ", ") + ".\n"
         text += "\n### Environment variables\n\n"
@@ -37,6 +40,9 @@ extension AgentSchema {
         }.joined()
     }
 
+    /// Why `primary_race_backoff` is not applied.
+    static let raceBackoff = "the members compare their log before the race; nobody need wait"
+
     /// The keys `DynamicConfiguration` reads; a test holds this list to it.
     static let dynamicKeys: [(name: String, standard: String, help: String)] = [
         ("rto", "none", "pgadopt's own: fast, normal, safe, wide; sets the four times below together"),
@@ -48,7 +54,7 @@ extension AgentSchema {
         ("max_timelines_history", "0", "Entries kept in `history`; 0: all"),
         ("primary_start_timeout", "300", "How long a crashed leader may recover; also `master_start_timeout`"),
         ("primary_stop_timeout", "0", "How long a stop may take in synchronous mode; also `master_stop_timeout`"),
-        ("primary_race_backoff", "0", "How long a replica that still receives waits before it races"),
+        ("primary_race_backoff", "0", "How long a replica that still receives waits"),
         ("synchronous_mode", "off", "off, on, quorum"),
         ("synchronous_mode_strict", "off", "Without a synchronous standby nothing is written"),
         ("synchronous_node_count", "1", "Synchronous standbys"),

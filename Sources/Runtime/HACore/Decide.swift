@@ -102,6 +102,9 @@ extension Memory {
         case .failed(let message):
             failures[operation.kind] = Failure(
                 count: (failures[operation.kind]?.count ?? 0) + 1, at: now, message: message)
+        case .unavailable(let message):
+            failures[operation.kind] = Failure(
+                count: max(1, failures[operation.kind]?.count ?? 0), at: now, message: message)
         }
     }
 

@@ -64,5 +64,8 @@ public enum DemoteMode: Equatable, Sendable {
 public enum OperationResult: Equatable, Sendable {
     case done
     case failed(String)
+    /// Another member could not be reached, and nothing was changed here: to be tried again, and no reason to take
+    /// another way.
+    case unavailable(String)
 }
 

@@ -67,13 +67,14 @@ extension Situation {
     }
 
     /// Quorum mode: of the voters, `quorum` besides this one must have answered without being ahead (one more when
-    /// this member is no voter itself). The leader of then has every commit by itself.
+    /// this member is no voter itself). One that is ahead and may not lead itself has no vote: what it has more may have
+    /// been acknowledged. The leader of then has every commit by itself.
     private var missingVotes: RaceVerdict? {
         guard isQuorum, let sync = syncKey, !hasEveryCommit(me, sync), !iAmForced else { return nil }
         let others = sync.standbys.filter { !same($0, me) }
         let votes = others.filter { name in
             o.peers.reports.contains { report in
-                same(report.name, name) && report.answer.map { $0.lsn > .zero } ?? false
+                same(report.name, name) && report.answer.map { $0.lsn > .zero && !isAhead($0) } ?? false
             }
         }.count
         let needed = isVoter(me, sync) ? sync.quorum : sync.quorum + 1
@@ -94,6 +95,10 @@ extension Situation {
     }
 
     private enum Place { case ahead, equal, behind }
+
+    private func isAhead(_ answer: PeerReport.Answer) -> Bool {
+        standby.map { compare(answer, with: $0) == .ahead } ?? false
+    }
 
     /// Positions compare only on one timeline; a higher timeline is ahead whatever its position.
     private func compare(_ answer: PeerReport.Answer, with standby: ServerObservation.Running) -> Place {

@@ -165,12 +165,12 @@ enum RaceRules {
             }),
         Rule(
             263, "race.votes", .race,
-            when: "nobody leads, and too few of the quorum's members have answered (quorum mode)",
+            when: "nobody leads, and too few of the quorum's members have answered without being ahead (quorum mode)",
             then: "do not take the lock: a commit could be on those who are silent; ask again after a second",
             { s in if case .tooFewVotes = s.raceVerdict { true } else { false } },
             { s, _ in
                 guard case .tooFewVotes(let votes, let needed) = s.raceVerdict else { return Outcome(reason: "") }
-                return again(s, "\(s.syncText): \(votes) of the \(needed) answers needed")
+                return again(s, "\(s.syncText): \(votes) of the \(needed) answers needed from members that are not ahead")
             }),
         Rule(
             134, "race.for-the-candidate", .race,

@@ -32,6 +32,11 @@ struct IncludeFile: Equatable, Sendable {
         all["recovery_target_timeline"] = wanted.recovery["recovery_target_timeline"] ?? "latest"
         if wanted.hasLogicalSlots { all["hot_standby_feedback"] = "on" }
         if let synchronousStandbyNames { all["synchronous_standby_names"] = synchronousStandbyNames }
-        return try ManagedConfiguration(scope: wanted.scope, member: member, parameters: all).render()
+        let text = try ManagedConfiguration(scope: wanted.scope, member: member, parameters: all).render()
+        guard let file = wanted.customFile else { return text }
+        guard let quoted = ManagedConfiguration.quoted(file) else {
+            throw ConfigurationError(.notRepresentable(name: "custom_conf"))
+        }
+        return "include \(quoted)\n" + text
     }
 }

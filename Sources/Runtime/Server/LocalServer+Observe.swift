@@ -77,7 +77,11 @@ extension LocalServer {
         }
         do {
             let result = try await query(Self.observationSQL, by: deadline)
-            let answer = try status(from: result)
+            var answer = try status(from: result)
+            if answer.isInRecovery {
+                answer.timeline = await standbyTimeline(
+                    answer, isReceiving: result.value("receiver_tli") != nil, of: running, by: deadline)
+            }
             startingSince = nil
             unresponsiveSince = nil
             crashedAt = nil

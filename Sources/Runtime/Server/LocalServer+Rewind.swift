@@ -1,5 +1,6 @@
 import HACore
 import Kernel
+import PostgresClient
 import PostgresModel
 import Timekeeping
 
@@ -14,11 +15,17 @@ public enum RewindOutcome: Equatable, Sendable {
 extension LocalServer {
     /// Makes a diverged former primary a copy of `source` again. The server is stopped first, recovered if it
     /// crashed, and left stopped, ready to start as a standby.
-    /// - Throws: `ServerError`; after a failed pg_rewind the directory may be unusable and needs `clone`.
+    /// - Throws: `ServerError`; `unavailable` when the source cannot be asked: then nothing was done here, and a server
+    ///   that runs runs on. After a pg_rewind that failed while it changed files the directory is unusable and needs
+    ///   `clone`; `rewindMarker` is left for that.
     /// - Parameter options: further arguments of pg_rewind, each an element of argv.
     public func rewind(
         from source: Upstream, options: [String] = [], by deadline: BootInstant
     ) async throws -> RewindOutcome {
+        try writePassFile()
+        let dsn = connectionInfo(
+            to: source, application: settings.name, login: settings.rewind, database: settings.database)
+        try await reach(source, dsn, by: min(deadline, clock.now + .seconds(10)))
         try await stop(.fast, by: deadline)
         try await settle(by: deadline)
         var data = try await controlData(by: deadline)
@@ -33,9 +40,6 @@ extension LocalServer {
                 throw ServerError(.wrongState, "after crash recovery the server is \(data.clusterState)")
             }
         }
-        try writePassFile()
-        let dsn = connectionInfo(
-            to: source, application: settings.name, login: settings.rewind, database: settings.database)
         var arguments = ["-D", settings.dataDirectory, "--source-server", dsn.description, "--progress"]
         let version = majorVersion
         if version >= 13, try await hasRestoreCommand(by: deadline) { arguments.append("--restore-target-wal") }
@@ -47,6 +51,8 @@ extension LocalServer {
         try files.write("", to: rewindMarker)
         let output = try await runner.run(settings.program("pg_rewind"), arguments, by: deadline)
         guard output.isSuccess else {
+            // What it says before its first change (`--progress`; the same words in 12 to 18).
+            if !output.text.contains("need to copy") { try files.remove(rewindMarker) }
             throw ServerError(.programFailed, "pg_rewind from \(source.name) failed: \(output.tail)")
         }
         // It has copied the source's files, our include file among them if that lies in the data directory.
@@ -55,6 +61,15 @@ extension LocalServer {
         try files.remove(rewindMarker)
         if output.text.contains("no rewind required") { return .notNeeded }
         return .rewound(from: divergencePoint(in: output.text))
+    }
+
+    /// A source that is starting, crashed or cut off would make pg_rewind fail, for which nobody's data is to be copied anew.
+    private func reach(_ source: Upstream, _ dsn: ConnectionString, by deadline: BootInstant) async throws {
+        do {
+            try await PostgresConnection.connect(dsn, by: deadline, clock: clock).close()
+        } catch {
+            throw ServerError(.unavailable, "\(source.name) cannot be asked for a pg_rewind: \(error)")
+        }
     }
 
     /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.

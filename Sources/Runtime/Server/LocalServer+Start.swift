@@ -38,6 +38,7 @@ extension LocalServer {
 
     /// Stops PostgreSQL. Fast: clients are cut off, everything is written. When it takes longer than `deadline` it is
     /// stopped immediately, and two seconds later killed with all its children.
+    /// - Throws: `CancellationError` when something more urgent takes its place: that goes on from where this was.
     public func stop(_ mode: StopMode, by deadline: BootInstant) async throws {
         guard adopt() != nil, let postmaster else { return }
         // Not before an immediate stop: the server has to be gone, whatever the operator's program would like.
@@ -53,12 +54,17 @@ extension LocalServer {
             case .immediate: [(SIGQUIT, min(deadline, clock.now + .seconds(5)))]
             }
         for step in steps {
+            // A postmaster that is frozen passes nothing on, and its clients' sessions would work on.
+            let children = step.signal == SIGQUIT ? children(of: postmaster) : []
             try? postmaster.send(signal: step.signal)
+            for child in children { try? child.send(signal: step.signal) }
             if await hasEnded(postmaster, by: step.until) { return ended(postmaster.identity) }
+            try Task.checkCancellation()
             log.warning("PostgreSQL did not stop in time", metadata: ["signal": "\(step.signal)"])
         }
         killTree(of: postmaster)
         guard await hasEnded(postmaster, by: clock.now + .seconds(5)) else {
+            try Task.checkCancellation()
             throw ServerError(
                 .deadline, "\(postmaster.identity) survives SIGKILL: it hangs in the kernel, most likely on a disk")
         }
@@ -167,10 +173,13 @@ extension LocalServer {
     private func killTree(of postmaster: ProcessHandle) {
         // Stopped first, so that no child is born between the look and the kill.
         try? postmaster.send(signal: SIGSTOP)
-        let children = ProcessTable.now().descendants(of: postmaster.identity.pid)
-            .compactMap { try? ProcessHandle($0) }
+        let children = children(of: postmaster)
         try? postmaster.send(signal: SIGKILL)
         for child in children { try? child.send(signal: SIGKILL) }
+    }
+
+    private func children(of postmaster: ProcessHandle) -> [ProcessHandle] {
+        ProcessTable.now().descendants(of: postmaster.identity.pid).compactMap { try? ProcessHandle($0) }
     }
 
     /// The last lines of the postmaster's output since `offset`, for error texts.

@@ -26,6 +26,34 @@ extension LocalServer {
         return TimelineHistory(timeline: Timeline(number), parsing: answer.value("content") ?? "")
     }
 
+    /// The timeline of a running standby's log. Its WAL receiver tells while it runs. After that (the upstream has
+    /// stopped, is dead, or is being changed) the control file is behind by up to a checkpoint interval, and a position
+    /// held against an old timeline looks like a divergence; what the server itself knows, IDENTIFY_SYSTEM tells.
+    func standbyTimeline(
+        _ answer: ServerObservation.Running, isReceiving: Bool, of running: ProcessIdentity, by deadline: BootInstant
+    ) async -> Timeline? {
+        let known = standbyLog.flatMap { $0.postmaster == running ? $0 : nil }
+        if isReceiving {
+            standbyLog = answer.timeline.map { (running, answer.lsn, $0) }
+            return answer.timeline
+        }
+        if let known, known.end == answer.lsn { return known.timeline }
+        guard let timeline = try? await ownTimeline(by: deadline) else {
+            return [answer.timeline, known?.timeline].compactMap { $0 }.max()
+        }
+        standbyLog = (running, answer.lsn, timeline)
+        return timeline
+    }
+
+    /// Asks our own server by replication protocol.
+    private func ownTimeline(by deadline: BootInstant) async throws -> Timeline? {
+        var options = settings.localConnection()
+        options["replication"] = "true"
+        let walsender = try await PostgresConnection.connect(options, by: deadline, clock: clock)
+        return try await walsender.query("IDENTIFY_SYSTEM", by: deadline).value("timeline")
+            .flatMap { UInt32($0) }.map { Timeline($0) }
+    }
+
     /// Whether this server can follow `leader` as it is. Works on a running standby and on a stopped server.
     public func divergence(from leader: Upstream, by deadline: BootInstant) async throws -> Divergence {
         let history = try await history(of: leader, by: deadline)

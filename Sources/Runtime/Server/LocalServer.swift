@@ -35,6 +35,8 @@ public actor LocalServer {
     var connection: PostgresConnection?
     /// The last answer, for the moments when the server turns connections away for lack of room.
     var lastRunning: ServerObservation.Running?
+    /// The end of a running standby's log and the timeline it belongs to, as last seen for certain.
+    var standbyLog: (postmaster: ProcessIdentity, end: LSN, timeline: Timeline)?
     /// Control data of the running postmaster: what observation needs of it does not change under it.
     var control: (postmaster: ProcessIdentity, data: ControlData)?
     /// The configuration that was asked for last; nil: the settings' own `render` makes the include file.

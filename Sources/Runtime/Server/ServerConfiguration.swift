@@ -14,6 +14,8 @@ public struct ServerConfiguration: Equatable, Sendable {
     public var recovery: [String: String]
     /// Standbys hold logical slots: the primary is told what rows they still need (`hot_standby_feedback`).
     public var hasLogicalSlots = false
+    /// A file of the member's that our include file includes before its own settings.
+    public var customFile: String?
     /// Lines of pg_hba.conf; nil: the file stays the owner's.
     public var hba: [String]?
     /// Lines of pg_ident.conf; nil: the file stays the owner's.

@@ -5,6 +5,8 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         case wrongState
         /// A program of PostgreSQL failed or could not be started.
         case programFailed
+        /// Another member cannot be reached; nothing was changed here.
+        case unavailable
         /// It did not happen in time.
         case deadline
         /// A file or directory could not be read or changed.

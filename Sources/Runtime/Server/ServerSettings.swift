@@ -34,6 +34,8 @@ public struct ServerSettings: Sendable {
     public var dataDirectory: String
     /// Where `postgres`, `pg_controldata`, `pg_basebackup` and `pg_rewind` are.
     public var binDirectory: String
+    /// Other names of those programs, by their usual ones.
+    public var programNames: [String: String] = [:]
     /// postgresql.conf when it lies outside the data directory (Debian).
     public var configFile: String?
     /// The one file of PostgreSQL's configuration that is ours.
@@ -94,7 +96,7 @@ public struct ServerSettings: Sendable {
     /// There from the beginning of a pg_rewind to its good end, or to a fresh copy.
     var rewindMarker: String { "\(stateDirectory)/\(name).rewinding" }
 
-    func program(_ name: String) -> String { "\(binDirectory)/\(name)" }
+    func program(_ name: String) -> String { "\(binDirectory)/\(programNames[name] ?? name)" }
 
     /// Options of a session that writes: it does not wait for synchronous standbys, and whatever the role or the
     /// database say of transactions does not keep it from writing.

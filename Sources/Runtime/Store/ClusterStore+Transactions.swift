@@ -27,14 +27,14 @@ extension ClusterStore {
             failure = [.transaction(otherwise)]
         }
         let asked = clock.now
-        let floor = cache.revision
+        let known = known
         do {
             let result = try await client.txn(
                 compares: compares, success: success + [all], failure: failure, timeout: retryTimeout)
             let (didWrite, range) = Self.outcome(of: result)
             guard let range else { return .ambiguous("etcd's answer lacks the keys") }
             let read = KeyCache(range.keyValues, revision: result.header.revision, paths: paths)
-            guard adopt(read, floor: floor, confirmed: asked) else { return .ambiguous("the store went back") }
+            guard adopt(read, known: known, confirmed: asked) else { return .ambiguous("the store went back") }
             return didWrite ? .done(read.view) : .compareFailed(read.view)
         } catch let error as EtcdError where error.isAmbiguous {
             return await settle(error, finding: finding)

@@ -25,14 +25,17 @@ public actor ClusterStore {
     private var failingSince: BootInstant?
     /// Confirming reads in a row that knew more than the watch had told.
     private var roundsBehind = 0
-    /// Revisions went back: believed again only after ``acceptRegression()``.
+    /// The store went back: believed again only after ``acceptRegression()``.
     private var wentBack = false
+    /// How far an agent before this one had followed the store; nil once a read has gone on from there.
+    private var recalled: StoreMark?
 
     public init(
         client: EtcdClient, namespace: String, scope: String, member: String, loopWait: Duration = .seconds(4),
-        retryTimeout: Duration = .seconds(4), clock: any BootTimeClock = BootClock(),
+        retryTimeout: Duration = .seconds(4), recalled: StoreMark? = nil, clock: any BootTimeClock = BootClock(),
         log: Logger = Logger(label: "store")
     ) {
+        self.recalled = recalled
         self.client = client
         self.member = member
         self.loopWait = loopWait
@@ -78,6 +81,9 @@ public actor ClusterStore {
 
     /// Keeps the view current until the task is cancelled.
     public func run() async {
+        if let recalled, recalled.clusterID != 0 {
+            await client.recall(clusterID: recalled.clusterID, raftTerm: recalled.raftTerm)
+        }
         while !Task.isCancelled {
             if await refresh() {
                 do {
@@ -97,6 +103,7 @@ public actor ClusterStore {
     /// The store was rebuilt on purpose: take it as it is now.
     public func acceptRegression() async {
         await client.forgetHistory()
+        recalled = nil
         cache = KeyCache(paths: paths)
         state = .unknown
         wentBack = false
@@ -107,10 +114,10 @@ public actor ClusterStore {
     @discardableResult
     public func refresh() async -> Bool {
         let asked = clock.now
-        let floor = cache.revision
+        let known = known
         do {
             let range = try await client.range(prefix: paths.base, timeout: retryTimeout)
-            return adopt(KeyCache(range, paths: paths), floor: floor, confirmed: asked)
+            return adopt(KeyCache(range, paths: paths), known: known, confirmed: asked)
         } catch {
             if let error = error as? EtcdError, error.code != .cancelled { report(error) }
             return false
@@ -163,16 +170,26 @@ public actor ClusterStore {
 
     // MARK: State
 
-    /// Takes a linearizable read. `floor` is the revision that was known when it was asked for: committed then,
-    /// so that an answer below it comes from a store that went back.
+    /// What is known now: committed, so that a read that is asked for from now on goes on from here.
+    var known: StoreMark { recalled ?? StoreMark(cache.view) }
+
+    /// How far this member has followed the store, to be kept; nil while nothing that it says is believed.
+    public func mark() async -> StoreMark? {
+        guard let history = await client.history, case .connected = state, !wentBack else { return nil }
+        return StoreMark(cache.view, clusterID: history.clusterID, raftTerm: history.raftTerm)
+    }
+
+    /// Takes a linearizable read. An answer that contradicts what was `known` when it was asked for comes from a store
+    /// that went back.
     @discardableResult
-    func adopt(_ read: KeyCache, floor: Int64, confirmed: BootInstant) -> Bool {
+    func adopt(_ read: KeyCache, known: StoreMark, confirmed: BootInstant) -> Bool {
         guard !wentBack else { return false }
-        guard read.revision >= floor else {
+        if let contradiction = known.contradiction(in: read.view) {
             wentBack = true
-            regressed("the store is at revision \(read.revision) but was at \(floor): restored from an older copy?")
+            regressed("\(contradiction): it was restored from an older copy")
             return false
         }
+        recalled = nil
         _ = cache.replace(with: read)
         confirm(at: confirmed)
         return true
@@ -199,7 +216,7 @@ public actor ClusterStore {
     private func regressed(_ reason: String) {
         if case .regressed = state { return }
         failingSince = failingSince ?? clock.now
-        log.critical("\(reason). Nothing is decided on it until an operator confirms it or the agent is restarted")
+        log.critical("\(reason). Nothing is decided on it until a person has looked")
         publish(.regressed(last: state.view, reason: reason))
     }
 

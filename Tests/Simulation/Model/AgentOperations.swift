@@ -118,7 +118,7 @@ extension ModelAgent {
         isStopping = true
         stoppingSince = host.clock
         let pid = postgres.pid
-        postgres.signalQuit(pid)
+        postgres.signalQuit(pid, withChildren: true)
         after(.s(5)) { [weak self] in
             guard let self, postgres.pid == pid else { return }
             postgres.signalKill(pid)

@@ -107,6 +107,7 @@ final class ModelEtcd {
         let revision = view.revision + 1
         change(&view, revision)
         view.revision = revision
+        view.noteDecisive(before, revision)
         if before.leader?.name != view.leader?.name {
             world.note("etcd: leader \(before.leader?.name ?? "-") -> \(view.leader?.name ?? "-")")
             if before.leader != nil { optimeAtLoss = view.status.optime }
@@ -235,6 +236,22 @@ final class ModelEtcd {
     func comeUp() {
         isAvailable = true
         for index in leases.indices { leases[index].ends = world.now + leases[index].ttl }
+    }
+}
+
+extension ClusterView {
+    /// The decisive keys that differ from before were written at that revision.
+    fileprivate mutating func noteDecisive(_ before: ClusterView, _ at: Int64) {
+        func note(_ name: String, _ isChanged: Bool, _ isThere: Bool) {
+            if isChanged { decisiveRevisions[name] = isThere ? at : nil }
+        }
+        note("initialize", initialize != before.initialize, initialize != nil)
+        note("leader", leader != before.leader, leader != nil)
+        note("config", config != before.config, config != nil)
+        note("failover", failover != before.failover, failover != nil)
+        note("sync", sync != before.sync, sync != nil)
+        note("history", history != before.history, true)
+        note("failsafe", failsafe != before.failsafe, failsafe != nil)
     }
 }
 

@@ -271,7 +271,8 @@ extension World {
         let first = checker.lineHost ?? 0
         let believes = { [weak self] (host: Host) in
             guard let self else { return }
-            note("operator: restarts the agent of \(host.name), the store was restored")
+            note("operator: restarts the agent of \(host.name), to believe the store as it was restored")
+            host.storeMark = nil
             host.killAgent(restartAfter: .ms(500))
         }
         believes(hosts[first])

@@ -1,3 +1,4 @@
+import Cluster
 import Timekeeping
 
 /// One machine with its PostgreSQL, its guard and its agent.
@@ -18,6 +19,8 @@ final class Host {
     private var stalledSince: Span?
     /// The failsafe promise on disk: whom, until when, in which boot.
     var promise: (leader: String, until: BootInstant, boots: Int)?
+    /// How far its agents have followed the store, on disk.
+    var storeMark: StoreMark?
 
     // What the checker may hold against it.
 

@@ -20,8 +20,10 @@ final class ModelStore {
     private var ownWrites: [(revision: Int64, change: (inout ClusterView, Int64) -> Void)] = []
     private var confirmed: Span?
     private var failingSince: Span?
-    /// Revisions went back: believed no more, until a person restarts the agent.
+    /// The store went back: believed no more, until a person has looked.
     private var wentBack = false
+    /// What an agent before this one knew, until a read goes on from there.
+    private var recalled: StoreMark?
     private(set) var state = StoreObservation.unknown
     private var retryTimeout: Span { world.options.retryTimeout }
     private var loopWait: Span { world.options.loopWait }
@@ -29,6 +31,7 @@ final class ModelStore {
     init(_ agent: ModelAgent) {
         self.agent = agent
         world = agent.host.world
+        recalled = agent.host.storeMark
     }
 
     func start() {
@@ -69,26 +72,29 @@ final class ModelStore {
 
     func refresh(_ then: @escaping (Bool) -> Void) {
         let asked = world.now
-        let floor = cache.revision
+        let known = known
         agent.ask(timeout: retryTimeout, { $0.view }) { [weak self] (reply: ModelEtcd.Reply<ClusterView>) in
             guard let self else { return }
             guard case .ok(let view) = reply else {
                 failed()
                 return then(false)
             }
-            then(adopt(view, asked, floor: floor))
+            then(adopt(view, asked, known))
         }
     }
 
-    /// `floor`: the revision that was known when it was asked for.
-    private func adopt(_ view: ClusterView, _ asked: Span, floor: Int64) -> Bool {
+    private var known: StoreMark { recalled ?? StoreMark(cache) }
+
+    /// `known`: what was known when it was asked for.
+    private func adopt(_ view: ClusterView, _ asked: Span, _ known: StoreMark) -> Bool {
         guard !wentBack else { return false }
-        guard view.revision >= floor else {
+        if let contradiction = known.contradiction(in: view) {
             wentBack = true
-            world.note("\(agent.host.name): the store went back")
-            publish(.regressed(last: cache, why: "revisions went back"))
+            world.note("\(agent.host.name): the store went back: \(contradiction)")
+            publish(.regressed(last: recalled == nil ? cache : nil, why: "restored"))
             return false
         }
+        recalled = nil
         if view.revision >= cache.revision { take(view) }
         confirm(asked)
         return true
@@ -104,7 +110,13 @@ final class ModelStore {
         guard !wentBack else { return }
         failingSince = nil
         confirmed = max(moment, confirmed ?? moment)
+        keepMark()
         publish(.connected(cache, confirmed: agent.host.clock))
+    }
+
+    private func keepMark() {
+        let mark = StoreMark(cache)
+        if mark.isWorthKeeping(after: agent.host.storeMark) { agent.host.storeMark = mark }
     }
 
     private func failed() {
@@ -131,7 +143,7 @@ final class ModelStore {
         _ then: @escaping (Outcome) -> Void
     ) {
         let asked = world.now
-        let floor = cache.revision
+        let known = known
         agent.ask(isWrite: true, timeout: retryTimeout, { etcd -> (Bool, ClusterView)? in
             guard let held = apply(etcd) else { return nil }
             return (held, etcd.view)
@@ -139,7 +151,7 @@ final class ModelStore {
             guard let self else { return }
             switch reply {
             case .ok((let held, let view)):
-                guard adopt(view, asked, floor: floor) else { return then(.ambiguous) }
+                guard adopt(view, asked, known) else { return then(.ambiguous) }
                 then(held ? .done(cache) : .compareFailed(cache))
             case .refused: then(.failed)
             case .silent: settle(finding, then)

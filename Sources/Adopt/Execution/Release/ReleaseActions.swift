@@ -31,7 +31,8 @@ public enum ReleaseAction: Equatable, Sendable {
         case .pause: "pause the cluster: agents lift their guards and decide nothing more"
         case .undo(let step): "\(step.kind.name.rawValue): \(step.undo)"
         case .stopServer(let change): "stop the standby in \(change.dataDirectory)"
-        case .promote(let change): "promote the standby in \(change.dataDirectory): from now on it is a server of its own"
+        case .promote(let change):
+            "promote the standby in \(change.dataDirectory): from now on it is a server of its own"
         case .handBack(_, let change, _): "give the running server to \(change.unit), without a restart"
         case .forgetKeys(let change): "delete the keys below \(change.prefix)"
         case .removeState: "remove the journal and the working files"
@@ -47,23 +48,54 @@ public enum ReleaseAction: Equatable, Sendable {
         case .handBack(let host, _, _), .removeState(let host): host
         }
     }
+
+    /// Names the act within its release, such as `h2/undo-slot`; it stays the same when a release is continued.
+    public var name: String {
+        switch self {
+        case .pause: "store/pause"
+        case .undo(let step): "\(step.host)/undo-\(step.kind.label)"
+        case .stopServer(let change): "\(change.member)/stop-server"
+        case .promote(let change): "\(change.member)/promote"
+        case .handBack(let host, _, _): "\(host)/hand-back"
+        case .forgetKeys: "store/forget-keys"
+        case .removeState(let host): "\(host)/remove-state"
+        }
+    }
+}
+
+/// An act, and the step that is taken back once the act is done. A step may take several acts; the journal calls it
+/// undone with the last, so that a release that is killed between them repeats them all.
+struct ReleaseAct: Equatable, Sendable {
+    var action: ReleaseAction
+    var completes: String?
 }
 
 extension Plan {
     /// The acts that take back what `begun` steps of this plan did, in their order. Pure.
     public func releaseActions(begun: Set<String>, replicas fate: ReplicaFate) -> [ReleaseAction] {
-        let steps = steps.filter { begun.contains($0.id) }
-        var actions: [ReleaseAction] = []
-        if steps.contains(where: { if case .agent = $0.kind { true } else { false } }) { actions.append(.pause) }
-        for step in steps.reversed() { actions += acts(for: step, fate) }
-        let hosts = Set(steps.map(\.host))
-        // The primary's last: it holds the journal.
-        actions += hosts.sorted().filter { $0 != primary.host }.map { .removeState(host: $0) }
-        if hosts.contains(primary.host) { actions.append(.removeState(host: primary.host)) }
-        return actions
+        releaseActs(begun: begun, replicas: fate).map(\.action)
     }
 
-    private func acts(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
+    /// - Parameter touched: steps that were ever begun, those that are undone already included.
+    func releaseActs(begun: Set<String>, touched: Set<String>? = nil, replicas fate: ReplicaFate) -> [ReleaseAct] {
+        let open = steps.filter { begun.contains($0.id) }
+        if open.isEmpty { return [] }
+        let hasAgents = open.contains { if case .agent = $0.kind { true } else { false } }
+        var acts = hasAgents ? [ReleaseAct(action: .pause)] : []
+        for step in open.reversed() {
+            let actions = actions(for: step, fate)
+            for (index, action) in actions.enumerated() {
+                acts.append(ReleaseAct(action: action, completes: index == actions.count - 1 ? step.id : nil))
+            }
+        }
+        // A host whose steps are all undone may still have its working directory. The primary's goes last: it holds
+        // the journal.
+        let hosts = Set(steps.filter { (touched ?? begun).contains($0.id) }.map(\.host))
+        acts += hosts.subtracting([primary.host]).sorted().map { ReleaseAct(action: .removeState(host: $0)) }
+        return acts + [ReleaseAct(action: .removeState(host: primary.host))]
+    }
+
+    private func actions(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
         let isReplica = step.host != primary.host
         switch step.kind {
         case .lock, .backup, .streaming, .verify, .unlock, .pause, .restart: return []

@@ -14,6 +14,8 @@ public struct Releaser: Sendable {
     public var environment: ExecutionEnvironment
     /// Nil: only while no replica is finished; otherwise a person must choose.
     public var replicas: ReplicaFate?
+    /// True: an older plan of the same cluster is released after this one, and its journal is still needed.
+    public var isFollowedByAnother = false
 
     public init(plan: Plan, environment: ExecutionEnvironment, replicas: ReplicaFate?) {
         self.plan = plan
@@ -24,21 +26,25 @@ public struct Releaser: Sendable {
     /// What `run` would do now. Reads the journal only.
     public func outline() async throws -> [ReleaseAction] {
         let journal = try await openJournal()
-        return try await actions(journal)
+        return try await acts(journal).map(\.action)
     }
 
     /// - Throws: ``ExecutionError``; the acts before it stay done.
     public func run(report: @escaping @Sendable (Event) -> Void) async throws {
         let journal = try await openJournal()
-        let actions = try await actions(journal)
-        guard !actions.isEmpty else { return }
+        let acts = try await acts(journal)
+        guard !acts.isEmpty else { return }
         try await refuseForeignLeader()
         let lock = try lockContext(journal, report)
         try await lock.step.apply(lock.context)
-        for (index, action) in actions.enumerated() {
-            report(.began(action, number: index + 1, of: actions.count))
+        for (index, act) in acts.enumerated() {
+            let action = act.action
+            report(.began(action, number: index + 1, of: acts.count))
+            environment.passing(.before(action.name))
             do {
                 try await perform(action, journal, report)
+                environment.passing(.after(action.name))
+                if let step = act.completes { try await journal.write(.undone, step) }
             } catch let error as ExecutionError {
                 var error = error
                 if error.host == nil { error.host = action.host }
@@ -46,16 +52,17 @@ public struct Releaser: Sendable {
                 throw error
             }
         }
+        // What is left is nothing that could be undone; a second release finds nothing to do.
+        for step in await journal.begun().sorted() { try await journal.writeHereOnly(.undone, step) }
     }
 
-    private func actions(_ journal: Journal) async throws -> [ReleaseAction] {
-        var open = Set<String>()
-        for step in plan.steps {
-            let state = await journal.state(of: step.id)
-            if state != nil, state != .undone { open.insert(step.id) }
-        }
+    private func acts(_ journal: Journal) async throws -> [ReleaseAct] {
+        let open = await journal.begun()
+        if open.isEmpty { return [] }
+        // Also when their agents are gone already: a release that is continued must not remove what was to be kept.
+        let touched = await journal.touched
         let hasReplicas = plan.steps.contains {
-            guard open.contains($0.id), case .agent(let change) = $0.kind else { return false }
+            guard touched.contains($0.id), case .agent(let change) = $0.kind else { return false }
             return change.role == .replica
         }
         guard let fate = replicas ?? (hasReplicas ? nil : .remove) else {
@@ -64,18 +71,24 @@ public struct Releaser: Sendable {
                 remedy: "Add --replicas keep (they stream on), --replicas promote (each becomes a server of its own) or "
                     + "--replicas remove.")
         }
-        return plan.releaseActions(begun: open, replicas: fate)
+        let acts = plan.releaseActs(begun: open, touched: touched, replicas: fate)
+        guard isFollowedByAnother else { return acts }
+        return acts.filter { if case .removeState = $0.action { false } else { true } }
     }
 
     /// The server that was adopted must lead: its files, roles and slots are what is taken back.
     private func refuseForeignLeader() async throws {
-        guard let prefix = storePrefix,
-            let leader = try await environment.store.read(prefix: prefix + "leader")[prefix + "leader"],
-            leader != plan.primary.host
-        else { return }
+        guard let leader = try await leader(), leader != plan.primary.host else { return }
         throw ExecutionError(
-            .blocked, host: leader, "\(leader) leads \(plan.cluster), and \(plan.primary.host) was adopted as its primary",
-            remedy: "Hand the lead back first: pgadopt switchover INVENTORY --to \(plan.primary.host)")
+            .blocked, host: leader,
+            "\(leader) leads \(plan.cluster), and \(plan.primary.host) was adopted as its primary",
+            remedy: "Add --switch-back: the lead is handed to \(plan.primary.host) first, which disconnects clients once.")
+    }
+
+    /// Who leads now, by the store; nil: nobody, or the plan wrote no keys.
+    public func leader() async throws -> String? {
+        guard let prefix = storePrefix else { return nil }
+        return try await environment.store.read(prefix: prefix + "leader")[prefix + "leader"]
     }
 
     private var storePrefix: String? {
@@ -93,7 +106,6 @@ public struct Releaser: Sendable {
         case .undo(let step):
             let context = context(step, journal, report)
             try await step.kind.step.undo(context)
-            try await journal.write(.undone, step.id)
         case .stopServer(let change):
             try await stop(change, any(change.member, journal, report))
         case .promote(let change):
@@ -104,7 +116,6 @@ public struct Releaser: Sendable {
         case .forgetKeys(let change):
             for step in plan.steps where step.kind == .store(change) {
                 try await forget(change, kept: Set(journal.made(step.id, StoreStep.foreignKey)), report)
-                try await journal.write(.undone, step.id)
             }
         case .removeState(let host):
             try await removeState(any(host, journal, report), report)
@@ -183,17 +194,20 @@ public struct Releaser: Sendable {
             "removing \(context.layout.state)",
             """
             set -eu
-            d=\(quoted(context.layout.state))
-            [ -d "$d" ] || exit 0
+            d=\(quoted(context.layout.state)); kept=
             for f in /proc/[0-9]*/fd/2; do
-                case "$(readlink "$f" 2>/dev/null)" in "$d"/*) echo kept; find "$d" -type f ! -name '*.log' -delete; exit 0 ;; esac
+                case "$(readlink "$f" 2>/dev/null)" in "$d"/*) kept=kept; break ;; esac
             done
-            rm -rf -- "$d"
-            rm -rf -- \(quoted("/run/pgadopt/" + plan.cluster))
+            if [ -n "$kept" ]; then
+                echo kept; find "$d" -type f ! -name '*.log' -delete
+            else
+                rm -rf -- "$d" \(quoted("/run/pgadopt/" + plan.cluster))
+            fi
             rmdir -- "$(dirname "$d")" /etc/pgadopt /run/pgadopt 2>/dev/null || :
             """)
         if output.hasPrefix("kept") {
-            report(.note("\(context.host): the running server writes its log into \(context.layout.state), which stays"))
+            report(.note(
+                "\(context.host): the running server writes its log into \(context.layout.state), which stays"))
         }
     }
 

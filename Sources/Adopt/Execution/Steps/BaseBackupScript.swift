@@ -13,7 +13,7 @@ struct BaseBackupScript {
 
     /// As root: directories that are empty or ours, owned by the PostgreSQL OS user.
     var prepare: String {
-        let directories = ([change.dataDirectory] + change.tablespaces).map(quoted).joined(separator: " ")
+        let directories = change.directories.map(quoted).joined(separator: " ")
         return """
             set -eu; umask 022
             w=\(work); o=\(quoted(change.osUser)); g=$(id -gn "$o")
@@ -27,7 +27,9 @@ struct BaseBackupScript {
             for d in \(directories); do
                 printf '%s\\n' "$d" >> "$w/created"
                 p=$(dirname "$d"); n=$p; missing=
-                while ! [ -d "$n" ]; do missing="$n"; n=$(dirname "$n"); done
+                while ! [ -d "$n" ]; do
+                    missing="$n"; printf '%s\\n' "$n" >> "$w/parents"; n=$(dirname "$n")
+                done
                 if [ -n "$missing" ]; then mkdir -p "$p"; chown -R "$o:$g" "$missing"; fi
                 if ! [ -d "$d" ]; then mkdir "$d"; fi
                 chmod 700 "$d"; chown "$o:$g" "$d"
@@ -79,6 +81,7 @@ struct BaseBackupScript {
             "stream",
             "-S", change.slot, "-c", change.checkpoint.rawValue, "-v",
         ]
+        if let directory = change.walDirectory { words.append("--waldir=\(directory)") }
         // pg_basebackup takes kilobytes, 32 kB to 1 GB a second.
         if let rate = change.maxRate { words += ["-r", String(min(1_048_576, max(32, rate / 1024)))] }
         return commandLine(words)
@@ -123,7 +126,8 @@ struct BaseBackupScript {
         """
     }
 
-    /// Removes the directories that `created` names, and nothing while a server runs in them.
+    /// Removes the directories that `created` names, and nothing while a server runs in them; then the parents that
+    /// were missing, deepest first, where nobody has put anything else there.
     var discard: String {
         """
         set -eu
@@ -137,7 +141,10 @@ struct BaseBackupScript {
         while IFS= read -r d; do
             case $d in /?*/?*) find "$d" -mindepth 1 -delete; rmdir "$d" 2>/dev/null || : ;; esac
         done < "$w/created"
-        rm -f -- "$w/created" "$w/pid" "$w/exit" "$w/run"
+        if [ -e "$w/parents" ]; then
+            while IFS= read -r d; do rmdir -- "$d" 2>/dev/null || :; done < "$w/parents"
+        fi
+        rm -f -- "$w/created" "$w/parents" "$w/pid" "$w/exit" "$w/run"
         """
     }
 }

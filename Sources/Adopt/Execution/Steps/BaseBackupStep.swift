@@ -37,7 +37,7 @@ struct BaseBackupStep: Step {
     }
 
     private func start(_ context: StepContext) async throws {
-        for path in [change.dataDirectory] + change.tablespaces { try await context.willMake("directory", path) }
+        for path in change.directories { try await context.willMake("directory", path) }
         try await context.run("preparing \(change.dataDirectory)", script.prepare, deadline: .seconds(60))
         try await context.run(
             "starting pg_basebackup", script.launch, as: .user(change.osUser),

@@ -30,6 +30,11 @@ struct BundleStep: Step {
             """
             set -eu; umask 022
             d=\(quoted(change.directory)); n="$d.new.$$"
+            # What an installation that was cut off has left; another cluster's may be under way.
+            for o in "$d".new.* "$d".old.*; do
+                if [ -d "$o" ] && ! kill -0 "${o##*.}" 2>/dev/null; then rm -rf -- "$o"; fi
+            done
+            trap 'exit 129' HUP TERM
             trap 'rm -rf -- "$n"' EXIT
             mkdir -p "$n"
             cat > "$n/bundle.tar.gz"
@@ -58,8 +63,12 @@ struct BundleStep: Step {
         try await context.run(
             "removing the agent",
             """
+            d=\(quoted(change.directory))
+            for o in "$d".new.* "$d".old.*; do
+                if [ -d "$o" ] && ! kill -0 "${o##*.}" 2>/dev/null; then rm -rf -- "$o"; fi
+            done
             for f in /etc/pgadopt/*.yml; do if [ -e "$f" ]; then exit 0; fi; done
-            rm -rf -- \(quoted(change.directory))
+            rm -rf -- "$d"
             """)
     }
 }

@@ -25,6 +25,14 @@ struct LockStep: Step {
         throw ExecutionError(.locked, host: context.host, "the lock \(change.directory) changes hands again and again")
     }
 
+    /// - Throws: locked, when somebody else holds it now. Reads only.
+    func refuseOthers(_ context: StepContext) async throws {
+        guard let holder = try await holder(context) else { return }
+        let own = LockHolder(context)
+        let mayGoOn = holder.mayBeReplaced(by: own, isRunning: context.environment.isRunning)
+        guard mayGoOn || holder.isSameRun(as: own) else { throw locked(by: holder, context) }
+    }
+
     func undo(_ context: StepContext) async throws {
         if let holder = try await holder(context), holder.isSameRun(as: LockHolder(context)) {
             try await remove(holder, context)
@@ -112,7 +120,7 @@ struct LockHolder: Equatable, Sendable {
     var text: String { "who \(person)\nprocess \(processID)\nplan \(plan)\nsince \(since)\n" }
 
     func isSameRun(as other: LockHolder) -> Bool {
-        person == other.person && processID == other.processID && plan == other.plan
+        person == other.person && processID == other.processID
     }
 
     /// A run of the same person on the same machine whose process is gone left its lock behind.

@@ -84,8 +84,8 @@ let directoryRules: [Rule] = [
     Rule(
         "directory.links", "the data directory is in one piece",
         warns: "pg_wal or something else in it is a link to another place",
-        why: "A base backup makes a plain directory of it: the replica has not the same disks.",
-        remedy: "Mount a disk at the same place on replicas before the build, or accept the difference.", .human
+        why: "Replicas get their pg_wal at the same place; of any other link a base backup makes a plain directory.",
+        remedy: "Mount a disk at the same place on replicas before the build, or accept that it shares theirs.", .human
     ) { picture in
         guard let primary = picture.primary, let links = picture.details?.links else { return [] }
         let other = links.filter { !$0.key.hasPrefix("pg_tblspc/") }.map { "\($0.key) -> \($0.value)" }.sorted()

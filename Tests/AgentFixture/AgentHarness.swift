@@ -9,7 +9,7 @@ import NIOPosix
 import PostgresClient
 import PostgresModel
 import Store
-import Testing
+import Synchronization
 import Timekeeping
 
 /// A cluster on this host as its owner would have it: the real programs, one etcd, PostgreSQL servers in directories
@@ -17,22 +17,25 @@ import Timekeeping
 ///
 /// Everything ends with the test program: a shell that holds the other end of a pipe ends what carries the root
 /// directory's name on its command line, and removes the directory.
-final class AgentHarness: Sendable {
-    static let bin = "/usr/lib/postgresql/15/bin"
-    static let clock = BootClock()
-    static var soon: BootInstant { clock.now + .seconds(30) }
+package final class AgentHarness: Sendable {
+    package static let bin = "/usr/lib/postgresql/15/bin"
+    package static let clock = BootClock()
+    package static var soon: BootInstant { clock.now + .seconds(30) }
 
-    let root: String
-    let etcd: EtcdCluster
-    let store: ClusterStore
-    let members: [String]
-    private let user: OSUser?
-    private let sqlPorts: [String: Int]
-    private let apiPorts: [String: Int]
+    package let root: String
+    package let etcd: EtcdCluster
+    package let store: ClusterStore
+    package let members: [String]
+    package let user: OSUser?
+    /// Of PostgreSQL and of the API, by member.
+    package let sqlPorts: [String: Int]
+    package let apiPorts: [String: Int]
     private let programs: String
     private let leash: Int32
+    /// The agent, or Patroni, of each member.
+    private let daemons = Mutex<[String: ProcessHandle]>([:])
 
-    init(_ members: [String]) async throws {
+    package init(_ members: [String]) async throws {
         self.members = members
         user = geteuid() == 0 ? OSUser(named: "postgres") : nil
         root = "/tmp/pgadopt-agents-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
@@ -58,7 +61,7 @@ final class AgentHarness: Sendable {
     }
 
     /// Ends everything; returns when the directory is gone.
-    func clean() async {
+    package func clean() async {
         close(leash)
         etcd.stop()
         let end = Self.clock.now + .seconds(10)
@@ -81,14 +84,14 @@ final class AgentHarness: Sendable {
     // MARK: Agents
 
     /// The dynamic configuration that these tests begin with: short times.
-    static let dynamic: JSON = [
+    package static let dynamic: JSON = [
         "ttl": 6, "loop_wait": 2, "retry_timeout": 2, "failsafe_mode": true,
         "postgresql": ["use_pg_rewind": true],
     ]
 
     /// The member's file, with further lines at its end and in the section postgresql.
     /// - Parameter isAdopted: the server has an owner's configuration, into which ours is included.
-    func configuration(
+    package func configuration(
         _ name: String, postgresql: String = "", more: String = "", isAdopted: Bool = true
     ) -> String {
         let owners = "  config_file: \(root)/\(name).conf\n  include_file: \(root)/\(name).include"
@@ -121,7 +124,7 @@ final class AgentHarness: Sendable {
         """
     }
 
-    func write(_ text: String, to file: String, mode: mode_t = 0o644) throws {
+    package func write(_ text: String, to file: String, mode: mode_t = 0o644) throws {
         let path = "\(root)/\(file)"
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw HarnessError("\(path): \(errno)") }
@@ -161,17 +164,45 @@ final class AgentHarness: Sendable {
     }
 
     @discardableResult
-    func startAgent(_ name: String) throws -> ProcessHandle {
+    package func startAgent(_ name: String) throws -> ProcessHandle {
+        try startDaemon(name, "\(programs)/pgadopt-agent", ["\(root)/\(name).yml"])
+    }
+
+    /// The agent of a member, or another program that takes its place.
+    @discardableResult
+    package func startDaemon(_ name: String, _ program: String, _ arguments: [String]) throws -> ProcessHandle {
+        let handle = try start(program, arguments, log: "\(name).agent.log")
+        daemons.withLock { $0[name] = handle }
+        return handle
+    }
+
+    /// A program that ends with the cluster: the root directory's name is on its command line.
+    @discardableResult
+    package func start(_ program: String, _ arguments: [String], log: String) throws -> ProcessHandle {
         try ProcessHandle(
             DetachedProcess(
-                path: "\(programs)/pgadopt-agent", arguments: ["\(root)/\(name).yml"],
-                environment: ["PATH": "\(Self.bin):/usr/bin:/bin", "LC_ALL": "C"], workingDirectory: "/",
-                logFile: "\(root)/\(name).agent.log", user: user
+                path: program, arguments: arguments,
+                environment: ["PATH": "\(Self.bin):/usr/bin:/bin", "LC_ALL": "C.UTF-8"], workingDirectory: "/",
+                logFile: "\(root)/\(log)", user: user
             ).start())
     }
 
+    /// Asks a member's daemon to end, and waits until it has.
+    package func endDaemon(of name: String) async throws {
+        guard let daemon = daemons.withLock({ $0.removeValue(forKey: name) }) else { return }
+        kill(daemon.identity.pid, SIGTERM)
+        try await daemon.exited()
+    }
+
+    /// A member is gone from one moment to the next: its daemon and its server.
+    package func killMember(_ name: String) {
+        if let daemon = daemons.withLock({ $0.removeValue(forKey: name) }) { kill(daemon.identity.pid, SIGKILL) }
+        let postmaster = text("\(name)/postmaster.pid").split(separator: "\n").first.flatMap { pid_t($0) }
+        if let postmaster { kill(postmaster, SIGKILL) }
+    }
+
     /// A server that runs before any agent: initdb, started without us; its keys in the store as adoption writes them.
-    func startLegacyPrimary(_ name: String, dynamic: JSON = AgentHarness.dynamic) async throws {
+    package func startLegacyPrimary(_ name: String, dynamic: JSON = AgentHarness.dynamic) async throws {
         try await run("\(Self.bin)/initdb", "-D", "\(root)/\(name)", "-U", "postgres", "-k", "--no-sync", "-A", "trust")
         _ = try DetachedProcess(
             path: "\(Self.bin)/postgres",
@@ -185,10 +216,16 @@ final class AgentHarness: Sendable {
         try await store.writeConfig(dynamic, expecting: nil)
     }
 
-    private func run(_ words: String...) async throws {
+    /// Changes the store behind everybody's back.
+    package func etcdctl(_ words: [String]) async throws {
+        try await run("/usr/bin/env", "ETCDCTL_API=3", "/usr/bin/etcdctl", "--endpoints",
+            "127.0.0.1:\(etcd.clientPorts[0])", more: words)
+    }
+
+    private func run(_ words: String..., more: [String] = []) async throws {
         let handle = try ProcessHandle(
             DetachedProcess(
-                path: words[0], arguments: Array(words.dropFirst()),
+                path: words[0], arguments: Array(words.dropFirst()) + more,
                 environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"], workingDirectory: root,
                 logFile: "\(root)/commands.log", user: user
             ).start())
@@ -198,40 +235,44 @@ final class AgentHarness: Sendable {
     // MARK: Looking
 
     @discardableResult
-    func sql(_ name: String, _ text: String) async throws -> String? {
+    package func sql(_ name: String, _ text: String) async throws -> String? {
+        try await sql(host: root, port: sqlPorts[name]!, text)
+    }
+
+    package func sql(host: String, port: Int, _ text: String) async throws -> String? {
         let connection = try await PostgresConnection.connect(
-            ["host": root, "port": "\(sqlPorts[name]!)", "user": "postgres", "dbname": "postgres"], by: Self.soon)
+            ["host": host, "port": "\(port)", "user": "postgres", "dbname": "postgres"], by: Self.soon)
         return try await connection.query(text, by: Self.soon).scalar
     }
 
     private static let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
 
     /// A request to a member's API: status and body.
-    func ask(_ name: String, _ method: String, _ path: String, _ body: JSON? = nil) async throws -> (Int, String) {
+    package func ask(_ name: String, _ method: String, _ path: String, _ body: JSON? = nil) async throws -> (Int, String) {
         let url = "http://127.0.0.1:\(apiPorts[name]!)\(path)"
         let answer = try await Self.client.request(method, url, body: body?.text, deadline: .seconds(60))
         return (answer.status, String(decoding: answer.body, as: UTF8.self))
     }
 
-    func isUp(_ name: String, _ path: String) async -> Bool { (try? await ask(name, "GET", path).0) == 200 }
+    package func isUp(_ name: String, _ path: String) async -> Bool { (try? await ask(name, "GET", path).0) == 200 }
 
-    func streams(_ name: String) async -> Bool { await isUp(name, "/replica?replication_state=streaming") }
+    package func streams(_ name: String) async -> Bool { await isUp(name, "/replica?replication_state=streaming") }
 
-    func view() async throws -> ClusterView { try await cluster().0 }
+    package func view() async throws -> ClusterView { try await cluster().0 }
 
-    func cluster() async throws -> (ClusterView, [String: StoredValue]) {
+    package func cluster() async throws -> (ClusterView, [String: StoredValue]) {
         let client = try EtcdClient(
             EtcdConfiguration(endpoints: etcd.clientPorts.map { .init(host: "127.0.0.1", port: $0) }))
         return try await readCluster(client, namespace: "service", scope: "demo")
     }
 
-    func log(_ name: String) -> String { text("\(name).agent.log") }
+    package func log(_ name: String) -> String { text("\(name).agent.log") }
 
     /// A file in the directory; empty when there is none.
-    func text(_ file: String) -> String { (try? readSmallText("\(root)/\(file)")) ?? "" }
+    package func text(_ file: String) -> String { (try? readSmallText("\(root)/\(file)")) ?? "" }
 
     /// Waits for a condition that has no event; an error counts as "not yet".
-    func eventually(
+    package func eventually(
         _ what: String, within limit: Duration = .seconds(30), _ condition: @Sendable () async throws -> Bool
     ) async throws {
         let end = Self.clock.now + limit
@@ -246,13 +287,13 @@ final class AgentHarness: Sendable {
     }
 }
 
-struct HarnessError: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
+package struct HarnessError: Error, CustomStringConvertible {
+    package var description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// Runs a test with a cluster and ends the cluster whatever happens.
-func withAgents(_ members: [String], _ body: (AgentHarness) async throws -> Void) async throws {
+package func withAgents(_ members: [String], _ body: (AgentHarness) async throws -> Void) async throws {
     let harness = try await AgentHarness(members)
     do {
         try await body(harness)
@@ -272,7 +313,7 @@ private func builtPrograms() throws -> String {
 }
 
 /// TCP ports nobody listens on at this moment.
-private func freePorts(_ count: Int) throws -> [Int] {
+package func freePorts(_ count: Int) throws -> [Int] {
     var sockets: [Int32] = []
     defer { for socket in sockets { close(socket) } }
     return try (0..<count).map { _ in

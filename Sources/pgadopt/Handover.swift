@@ -1,0 +1,31 @@
+import API
+import ArgumentParser
+import Inventory
+import JSON
+import NIOPosix
+
+/// Asks the leader to hand the lead over, again and again while it refuses: a member that has just become a standby
+/// takes a moment until it may be a candidate. Returns when it is done.
+/// - Throws: ValidationError with the leader's own words, after a minute.
+func handLead(of spec: ClusterSpec, from: String, to: String) async throws {
+    guard let host = spec.hosts.first(where: { $0.name == from }) else {
+        throw ValidationError("\(from) leads \(spec.name) and is not in the inventory")
+    }
+    let url = "http://\(host.address):\(spec.replicas.restPort)/switchover"
+    let wish: JSONObject = ["leader": .string(from), "candidate": .string(to)]
+    let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
+    let clock = ContinuousClock()
+    let limit = clock.now + .seconds(60)
+    while true {
+        let words: String
+        do {
+            let answer = try await client.request("POST", url, body: JSON.object(wish).text, deadline: .seconds(60))
+            if answer.status == 200 { return }
+            words = String(decoding: answer.body, as: UTF8.self)
+        } catch {
+            words = "\(error)"
+        }
+        guard clock.now < limit else { throw ValidationError("\(from) did not hand the lead to \(to): \(words)") }
+        try await clock.sleep(for: .milliseconds(500))
+    }
+}

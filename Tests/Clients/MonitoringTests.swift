@@ -1,0 +1,132 @@
+import AgentFixture
+import Foundation
+import JSON
+import Testing
+
+/// What watches a cluster and leads clients to its leader: HAProxy, check_patroni, and what vip-manager asks.
+@Suite(.timeLimit(.minutes(4)), .serialized) struct MonitoringTests {
+    @Test(
+        .enabled(if: ClientPrograms.hasHAProxy, "HAProxy is not installed; scripts/packages does"),
+        .enabled(if: ClientPrograms.directory != nil, "\(ClientPrograms.absence)"))
+    func loadBalancersAndChecksFollowASwitchover() async throws {
+        try await withAgents(["m1", "m2", "m3"]) { cluster in
+            try await cluster.startAll()
+            let ports = try await startHAProxy(cluster)
+            try await cluster.eventually("HAProxy leads writers to m1 and readers to the others") {
+                let readers = try await readers(cluster, ports[1])
+                return try await server(cluster, behind: ports[0]) == name(cluster, "m1") && readers.count == 2
+                    && !readers.contains(name(cluster, "m1"))
+            }
+            try await checks(cluster, leader: "m1")
+            try await virtualAddress(cluster, leader: "m1")
+
+            let (status, text) = try await cluster.ask("m1", "POST", "/switchover", ["leader": "m1", "candidate": "m3"])
+            #expect(status == 200, "\(text)")
+            // on-marked-down shutdown-sessions: nobody keeps a connection to the former leader.
+            try await cluster.eventually("HAProxy leads writers to m3") {
+                try await server(cluster, behind: ports[0]) == name(cluster, "m3")
+            }
+            try await cluster.eventually("m3 leads, the others follow") { await cluster.isWhole(leader: "m3") }
+            try await cluster.eventually("HAProxy leads readers to m1 and m2") {
+                try await readers(cluster, ports[1]) == [name(cluster, "m1"), name(cluster, "m2")]
+            }
+            try await checks(cluster, leader: "m3")
+            try await virtualAddress(cluster, leader: "m3")
+        }
+    }
+
+    // MARK: HAProxy
+
+    /// The configuration of Patroni's own template: one port for the leader, one for replicas.
+    /// - Returns: the two ports.
+    private func startHAProxy(_ cluster: AgentHarness) async throws -> [Int] {
+        let ports = try freePorts(2)
+        let servers = cluster.members.map {
+            "  server \($0) 127.0.0.1:\(cluster.sqlPorts[$0]!) maxconn 20 check port \(cluster.apiPorts[$0]!)"
+        }.joined(separator: "\n")
+        func section(_ title: String, _ port: Int, _ check: String) -> String {
+            """
+            listen \(title)
+              bind 127.0.0.1:\(port)
+              option httpchk \(check)
+              http-check expect status 200
+              default-server inter 300ms fall 2 rise 1 on-marked-down shutdown-sessions
+            \(servers)
+            """
+        }
+        try cluster.write(
+            """
+            global
+              maxconn 100
+            defaults
+              mode tcp
+              retries 2
+              timeout client 30s
+              timeout connect 2s
+              timeout server 30s
+              timeout check 2s
+            \(section("leader", ports[0], "OPTIONS /primary"))
+            \(section("replicas", ports[1], "OPTIONS /replica"))
+
+            """, to: "haproxy.cfg")
+        let check = try await ClientPrograms.run(
+            [ClientPrograms.haproxy, "-c", "-f", "\(cluster.root)/haproxy.cfg"], in: cluster.root)
+        try #require(check.code == 0, "\(check.text)")
+        try cluster.start(ClientPrograms.haproxy, ["-db", "-f", "\(cluster.root)/haproxy.cfg"], log: "haproxy.log")
+        return ports
+    }
+
+    /// The port of the server that answers behind a port.
+    private func server(_ cluster: AgentHarness, behind port: Int) async throws -> String {
+        try await cluster.sql(host: "127.0.0.1", port: port, "select inet_server_port()") ?? ""
+    }
+
+    private func name(_ cluster: AgentHarness, _ member: String) -> String { "\(cluster.sqlPorts[member]!)" }
+
+    private func readers(_ cluster: AgentHarness, _ port: Int) async throws -> Set<String> {
+        var found: Set<String> = []
+        for _ in 0..<6 { found.insert(try await server(cluster, behind: port)) }
+        return found
+    }
+
+    // MARK: check_patroni
+
+    /// Exit codes as Nagios takes them: 0 is fine, 2 critical.
+    private func checks(_ cluster: AgentHarness, leader: String) async throws {
+        let other = try #require(cluster.members.first { $0 != leader })
+        let cases: [(String, [String], Int32)] = [
+            (other, ["cluster_has_leader"], 0),
+            (leader, ["cluster_has_replica", "--warning", "2:", "--critical", "1:", "--max-lag", "1MB"], 0),
+            (leader, ["cluster_node_count", "--critical", "3:", "--healthy-critical", "3:"], 0),
+            (leader, ["cluster_node_count", "--critical", "4:"], 2),
+            (leader, ["cluster_is_in_maintenance"], 0),
+            (leader, ["cluster_has_scheduled_action"], 0),
+            (leader, ["node_is_alive"], 0), (leader, ["node_is_leader"], 0), (leader, ["node_is_primary"], 0),
+            (other, ["node_is_primary"], 2), (other, ["node_is_replica", "--max-lag", "1MB"], 0),
+            (leader, ["node_is_replica"], 2), (leader, ["node_is_pending_restart"], 0),
+            (leader, ["node_patroni_version", "--patroni-version", "4.1.5"], 0),
+        ]
+        for (member, words, code) in cases {
+            let outcome = try await ClientPrograms.run(
+                [ClientPrograms.path("check_patroni"), "-e", "http://127.0.0.1:\(cluster.apiPorts[member]!)"] + words,
+                in: cluster.root)
+            #expect(outcome.code == code, "\(words) on \(member): \(outcome.text)")
+        }
+    }
+
+    // MARK: vip-manager
+
+    /// vip-manager from version 2 reads one key of etcd's API of version 3 and watches it (`dcs-type: etcd`,
+    /// `trigger-key: /service/SCOPE/leader`, `trigger-value: NAME`), or asks the member's API (`dcs-type: patroni`,
+    /// `trigger-key: /leader`, `trigger-value: 200`). Debian 12 has version 1, which knows only etcd's API of version
+    /// 2 and so works with no cluster that uses `etcd3`; the same questions are asked here by etcdctl and by HTTP.
+    private func virtualAddress(_ cluster: AgentHarness, leader: String) async throws {
+        let read = try await ClientPrograms.run(
+            ["/usr/bin/etcdctl", "--endpoints", "127.0.0.1:\(cluster.etcd.clientPorts[0])", "get", "--print-value-only",
+                "/service/demo/leader"], in: cluster.root, environment: ["ETCDCTL_API": "3"])
+        #expect(read.output == "\(leader)\n", "\(read.text)")
+        for member in cluster.members {
+            #expect(try await cluster.ask(member, "GET", "/leader").0 == (member == leader ? 200 : 503))
+        }
+    }
+}

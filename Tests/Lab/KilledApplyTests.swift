@@ -1,0 +1,113 @@
+import Foundation
+import JSON
+import Testing
+
+extension LabSuite {
+    /// `apply` and `release` are killed, cut off and started twice; what follows must end as if nothing had been.
+    @Suite(.serialized)
+    struct KilledApply {
+        let hosts = Hosts()
+        static let all = ProcessInfo.processInfo.environment["PGADOPT_LAB_FAULTS"] == "1"
+
+        /// The steps of the plan as `plan` wrote it: `h1/lock`, ...
+        private func stepNames() throws -> [String] {
+            let plan = try JSON(parsing: String(contentsOfFile: hosts.plan, encoding: .utf8))
+            return (plan["steps"]?.array ?? []).compactMap { $0["id"]?.string }
+        }
+
+        private func makePlan() async throws {
+            let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
+            #expect(planned.status == 2, "\(planned.output)")
+            try? FileManager.default.removeItem(at: hosts.directory.appendingPathComponent("plan.journal.jsonl"))
+        }
+
+        /// Runs the tool again and again; each time it is killed at the first moment of `moments` it comes to, which
+        /// is then crossed out. Returns when a run comes to its end.
+        private func run(_ arguments: String..., killedAt moments: [String]) async throws {
+            var left = Set(moments)
+            for _ in 0...moments.count {
+                let (line, environment) = hosts.command(arguments)
+                let stops = ["PGADOPT_TEST_STOP": left.sorted().joined(separator: ",")]
+                let ended = try await Program.run(
+                    line, environment: environment.merging(stops) { $1 }, directory: hosts.directory,
+                    deadline: .seconds(240))
+                guard let moment = ended.output.firstMatch(of: /killed at (\S+)/).map({ String($0.1) }) else {
+                    try #require(ended.status == 0, "left: \(left.sorted())\n\(ended.output)")
+                    #expect(left.isEmpty, "never came to \(left.sorted())")
+                    return
+                }
+                try #require(left.remove(moment) != nil, "\(moment) came twice")
+            }
+            throw Hosts.Failed(description: "it never came to its end")
+        }
+
+        private func expectAdopted(_ postmaster: String) async throws {
+            try await eventually("both replicas stream", within: .seconds(30)) { await hosts.isWhole() }
+            let now = try await hosts.postmaster("h1")
+            #expect(now == postmaster)
+            let planned = try await hosts.pgadopt("plan", hosts.inventory)
+            #expect(planned.status == 0, "something is left to plan:\n\(planned.output)")
+            let lock = try await hosts.shell("h1", "ls -d /var/lib/pgadopt/main/lock* 2>/dev/null || true")
+            #expect(lock.isEmpty, "\(lock)")
+            for host in Hosts.all {
+                let torn = try await hosts.shell(host, "find /etc /usr/lib/pgadopt* -name '*pgadopt.[0-9]*' || true")
+                #expect(torn.isEmpty, "\(host): \(torn)")
+            }
+        }
+
+        /// In parts, each an adoption of its own: a test has ten minutes.
+        @Test(arguments: all ? 0..<4 : 0..<2)
+        func `killed at both ends of every step, apply goes on and ends with the same process`(_ part: Int)
+            async throws
+        {
+            try await hosts.fresh()
+            let postmaster = try await hosts.postmaster("h1")
+            try await makePlan()
+            var moments = try stepNames().flatMap { ["before:\($0)", "after:\($0)"] }
+            // The covering few: each kind of step once, on one side or the other.
+            if !Self.all {
+                moments = [
+                    "after:h1/lock", "after:h1/backup", "after:h2/bundle", "after:h1/secrets", "after:h1/roles",
+                    "after:h1/hba", "after:h1/settings", "after:h1/store", "after:h1/legacy-unit", "before:h1/agent",
+                    "after:h1/agent", "after:h2/slot", "after:h2/base-backup", "after:h2/config-files",
+                    "after:h2/agent", "after:h1/verify",
+                ]
+            }
+            let own = moments.enumerated().filter { $0.offset % (Self.all ? 4 : 2) == part }.map(\.element)
+            try await run("apply", hosts.plan, "--yes", killedAt: own)
+            try await expectAdopted(postmaster)
+        }
+
+        @Test(arguments: all ? 0..<10 : 1..<3)
+        func `killed in the middle and taken back, the servers are as before`(_ turn: Int) async throws {
+            try await hosts.fresh()
+            let before = try await Condition(hosts)
+            try await makePlan()
+            let names = try stepNames()
+            // Spread over the plan: with every turn at another place, before and after.
+            let middle = names[(turn * names.count / 10 + 4) % names.count]
+            let moment = (turn % 2 == 0 ? "before:" : "after:") + middle
+            let (line, environment) = hosts.command(["apply", hosts.plan, "--yes"])
+            let ended = try await Program.run(
+                line, environment: environment.merging(["PGADOPT_TEST_STOP": moment]) { $1 },
+                directory: hosts.directory, deadline: .seconds(240))
+            try #require(ended.output.contains("killed at \(moment)"), "\(ended.output)")
+            try await releaseKilledEverywhere()
+            try await before.expectSame(hosts, "killed at \(moment)")
+        }
+
+        /// The release is killed too: at every act it lists.
+        private func releaseKilledEverywhere() async throws {
+            let shown = try await hosts.pgadopt("release", hosts.plan, "--plan", "--replicas", "remove", "--json")
+            try #require(shown.status == 0, "\(shown.output)")
+            let names = try JSON(parsing: shown.output).array?.compactMap { $0["name"]?.string } ?? []
+            #expect(!names.isEmpty, "\(shown.output)")
+            let moments = names.enumerated().flatMap { index, name in
+                Self.all ? ["before:\(name)", "after:\(name)"] : index % 4 == 1 ? ["after:\(name)"] : []
+            }
+            try await run("release", hosts.plan, "--replicas", "remove", "--yes", killedAt: moments)
+            let again = try await hosts.pgadopt("release", hosts.plan, "--replicas", "remove", "--yes")
+            #expect(again.status == 0 && again.output.contains("Nothing to take back"), "\(again.output)")
+        }
+    }
+}
