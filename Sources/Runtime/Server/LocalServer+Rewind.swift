@@ -63,10 +63,12 @@ extension LocalServer {
         return .rewound(from: divergencePoint(in: output.text))
     }
 
-    /// A source that is starting, crashed or cut off would make pg_rewind fail, for which nobody's data is to be copied anew.
+    /// A source that is starting, crashed or cut off would make pg_rewind fail, for which nobody's data is to be copied
+    /// anew.
     private func reach(_ source: Upstream, _ dsn: ConnectionString, by deadline: BootInstant) async throws {
         do {
-            try await PostgresConnection.connect(dsn, by: deadline, clock: clock).close()
+            let settings = Dictionary(dsn.settings.map { ($0.name, $0.value) }) { $1 }
+            try await PostgresConnection.connect(settings, by: deadline, clock: clock).close()
         } catch {
             throw ServerError(.unavailable, "\(source.name) cannot be asked for a pg_rewind: \(error)")
         }
