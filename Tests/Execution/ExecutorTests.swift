@@ -178,6 +178,8 @@ import Testing
         #expect(names.contains(.slot) == (fate != .keep))
         let kept = Set(whole.steps.map(\.kind.name)).subtracting(undone.map(\.kind.name))
         #expect(kept.contains(.roles) == (fate == .keep), "streaming needs its role")
+        let streaming = actions.filter { if case .keepStreaming = $0 { true } else { false } }
+        #expect(streaming.count == (fate == .keep ? 2 : 0), "the agent's password file goes")
         #expect(whole.releaseActions(begun: [], replicas: fate) == [])
     }
 

@@ -16,6 +16,8 @@ public enum ReleaseAction: Equatable, Sendable {
     case pause
     /// Takes a step of the adoption back.
     case undo(PlannedStep)
+    /// The standby logs in to its primary with the password file that stays, not with the agent's.
+    case keepStreaming(BaseBackupChange, settings: String)
     case stopServer(BaseBackupChange)
     case promote(BaseBackupChange)
     /// Gives the running server to its own service unit.
@@ -30,6 +32,8 @@ public enum ReleaseAction: Equatable, Sendable {
         switch self {
         case .pause: "pause the cluster: agents lift their guards and decide nothing more"
         case .undo(let step): "\(step.kind.name.rawValue): \(step.undo)"
+        case .keepStreaming(let change, let settings):
+            "let \(settings) name \(change.passfile), which stays, and reload: the standby streams on"
         case .stopServer(let change): "stop the standby in \(change.dataDirectory)"
         case .promote(let change):
             "promote the standby in \(change.dataDirectory): from now on it is a server of its own"
@@ -44,7 +48,7 @@ public enum ReleaseAction: Equatable, Sendable {
         switch self {
         case .pause, .forgetKeys: nil
         case .undo(let step): step.host
-        case .stopServer(let change), .promote(let change): change.member
+        case .stopServer(let change), .promote(let change), .keepStreaming(let change, _): change.member
         case .handBack(let host, _, _), .removeState(let host): host
         }
     }
@@ -54,6 +58,7 @@ public enum ReleaseAction: Equatable, Sendable {
         switch self {
         case .pause: "store/pause"
         case .undo(let step): "\(step.host)/undo-\(step.kind.label)"
+        case .keepStreaming(let change, _): "\(change.member)/keep-streaming"
         case .stopServer(let change): "\(change.member)/stop-server"
         case .promote(let change): "\(change.member)/promote"
         case .handBack(let host, _, _): "\(host)/hand-back"
@@ -107,7 +112,7 @@ extension Plan {
         case .agent:
             guard isReplica, let copy = copy(on: step.host) else { return [.undo(step)] }
             switch fate {
-            case .keep: return [.undo(step)]
+            case .keep: return [.undo(step)] + keepStreaming(copy)
             case .promote: return [.undo(step), .promote(copy)]
             case .remove: return [.undo(step), .stopServer(copy)]
             }
@@ -117,6 +122,13 @@ extension Plan {
             }
             guard fate != .remove, let copy = copy(on: step.host) else { return [.undo(step)] }
             return [.undo(step), .handBack(host: step.host, change, dataDirectory: copy.dataDirectory)]
+        }
+    }
+
+    private func keepStreaming(_ copy: BaseBackupChange) -> [ReleaseAction] {
+        steps.compactMap { step in
+            guard step.host == copy.member, case .configFiles(let change) = step.kind else { return nil }
+            return .keepStreaming(copy, settings: change.settings.path)
         }
     }
 

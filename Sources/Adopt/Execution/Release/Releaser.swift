@@ -106,6 +106,8 @@ public struct Releaser: Sendable {
         case .undo(let step):
             let context = context(step, journal, report)
             try await step.kind.step.undo(context)
+        case .keepStreaming(let change, let settings):
+            try await keepStreaming(change, settings, any(change.member, journal, report))
         case .stopServer(let change):
             try await stop(change, any(change.member, journal, report))
         case .promote(let change):
@@ -147,6 +149,23 @@ public struct Releaser: Sendable {
     private func hasHeard(_ key: String, _ value: String, _ prefix: String) -> Bool {
         guard key.hasPrefix(prefix + "members/"), let member = try? JSON(parsing: value) else { return true }
         return member["pause"]?.bool == true || member["state"]?.string != "running"
+    }
+
+    /// The agent's password file goes with its working directory. PostgreSQL 12 takes the new path at its next start.
+    private func keepStreaming(_ change: BaseBackupChange, _ settings: String, _ context: StepContext) async throws {
+        let rule = "s#passfile=\(context.layout.agentState)/pgpass#passfile=\(change.passfile)#g"
+        try await context.run(
+            "changing \(settings)",
+            """
+            set -eu
+            f=\(quoted(settings)); p=\(quoted(change.dataDirectory + "/postmaster.pid"))
+            [ -e "$f" ] || exit 0
+            t="$f.pgadopt.$$"
+            trap 'exit 129' HUP TERM
+            trap 'rm -f -- "$t"' EXIT
+            cp -p -- "$f" "$t"; sed \(quoted(rule)) "$f" > "$t"; mv -f -- "$t" "$f"
+            if [ -e "$p" ]; then kill -HUP "$(head -n 1 "$p")"; fi
+            """)
     }
 
     private func stop(_ change: BaseBackupChange, _ context: StepContext) async throws {
