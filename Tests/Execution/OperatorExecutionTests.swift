@@ -145,7 +145,9 @@ import Testing
         #expect(world.take().contains("done h1/backup"))
     }
 
-    @Test func `A command that was killed in the middle runs again, and its undo runs whatever it got to`() async throws {
+    @Test func `A command that was killed in the middle runs again, and its undo runs whatever it got to`()
+        async throws
+    {
         let world = try World()
         let plan = try plan(
             world,
@@ -158,16 +160,16 @@ import Testing
                     echo second >> ROOT/log
                   effect: service
                   undo: echo undone >> ROOT/log
-              - run: {name: never, command: echo never >> ROOT/log; exit 1, effect: none, undo: echo not-this >> ROOT/log}
+              - run: {name: bad, command: echo bad >> ROOT/log; exit 1, effect: none, undo: echo un-bad >> ROOT/log}
             """)
         let error = await #expect(throws: ExecutionError.self) { try await run(plan, world) }
         #expect(error?.message.contains("two-halves (my.yaml:3:5) ended with code 137") == true)
         #expect(log(world) == ["first"])
         await #expect(throws: ExecutionError.self) { try await run(plan, world) }
-        #expect(log(world) == ["first", "first", "second", "never"])
+        #expect(log(world) == ["first", "first", "second", "bad"])
 
         try await release(plan, world)
-        #expect(log(world).dropFirst(4) == ["not-this", "undone"])
+        #expect(log(world).dropFirst(4) == ["un-bad", "undone"])
     }
 
     @Test func `Cut off at any command, the next run ends in the same state`() async throws {
@@ -199,12 +201,12 @@ import Testing
         let plan = try plan(
             world,
             Self.mute
-                + "\n  - run: {name: open, command: echo opened >> ROOT/log, effect: none, undo: echo closed >> ROOT/log}",
-            replica: "  - run: {name: exporter, command: echo on >> ROOT/log, effect: none, undo: echo off >> ROOT/log}")
+                + "\n  - run: {name: open, command: echo opened >> ROOT/log, effect: none, undo: echo shut >> ROOT/log}",
+            replica: "  - run: {name: watch, command: echo on >> ROOT/log, effect: none, undo: echo off >> ROOT/log}")
         await #expect(throws: ExecutionError.self) { try await run(plan, world) }
         #expect(log(world).last == "opened")
         try await release(plan, world)
-        #expect(log(world).suffix(4) == ["closed", "unmuted", "unmuted", "unmuted"])
+        #expect(log(world).suffix(4) == ["shut", "unmuted", "unmuted", "unmuted"])
         #expect(!log(world).contains("off"))
     }
 

@@ -4,7 +4,8 @@ import PostgresModel
 import Testing
 
 /// The facts of real servers, recorded by `scripts/record-facts`.
-private let recorded = ["bullseye-postgresql13", "bookworm-postgresql15", "trixie-postgresql17"]
+private let debian = ["bullseye-postgresql13", "bookworm-postgresql15", "trixie-postgresql17"]
+private let recorded = debian + ["rpm-layout-postgresql16", "hand-made-postgresql18"]
 
 struct FactSetReadingTests {
     private func read(_ name: String) throws -> HostFacts {
@@ -60,13 +61,15 @@ struct FactSetReadingTests {
         #expect((activity.walBytesPerSecond != nil) == (sql.version.major >= 14))
         #expect(details.directoryMode == "700")
         #expect(details.openFiles != nil && details.oomScoreAdjust != nil && details.crashes == 0)
-        #expect(details.logFile?.hasSuffix("-main.log") == true)
-        #expect(server.debianCluster == "\(sql.version.major)/main")
+        let isDebian = debian.contains(name)
+        #expect(details.logFile?.hasSuffix(isDebian ? "-main.log" : "log/postgresql.log") == true)
+        #expect(server.debianCluster == (isDebian ? "\(sql.version.major)/main" : nil))
         #expect(facts.services.jobs.map(\.source) == ["/etc/cron.d/shop-dump"])
         #expect(facts.collationDigests.keys.sorted() == ["C", "en_US.UTF-8"])
         #expect(facts.collationDigests["C"] != facts.collationDigests["en_US.UTF-8"])
         let installed = try #require(facts.installations.first)
-        #expect(installed.icuVersion != nil && installed.configureOptions.contains("--with-icu"))
+        #expect((installed.icuVersion != nil) == installed.configureOptions.contains("--with-icu"))
+        #expect(!installed.configureOptions.isEmpty)
         #expect(installed.extensionVersions["plpgsql"] == "1.0")
         #expect(
             Dictionary(facts.reach.map { ($0.port, $0.outcome) }, uniquingKeysWith: { $1 }) == [
@@ -75,10 +78,28 @@ struct FactSetReadingTests {
     }
 
     @Test func `glibc 2.31, 2.36 and 2.41 have other versions and the same order of words`() throws {
-        let facts = try recorded.map { try read($0) }
+        let facts = try debian.map { try read($0) }
         #expect(facts.map(\.system.libc) == ["glibc 2.31", "glibc 2.36", "glibc 2.41"])
         #expect(Set(facts.map { $0.collationDigests["C"] }).count == 1)
         #expect(Set(facts.map { $0.collationDigests["en_US.UTF-8"] }).count == 1)
+    }
+
+    @Test(arguments: [
+        ("rpm-layout-postgresql16", "/usr/pgsql-16/bin", "/var/lib/pgsql/16/data", "sleep"),
+        ("hand-made-postgresql18", "/opt/db/postgres/bin", "/srv/db/data", "init"),
+    ])
+    func `a server that no service manager knows is found with its own layout`(
+        _ name: String, _ programs: String, _ data: String, _ processOne: String
+    ) throws {
+        let facts = try read(name)
+        let server = try #require(facts.servers.first)
+        #expect(server.unit == nil && server.debianCluster == nil)
+        #expect(facts.installations.map(\.binDirectory) == [programs] && server.binDirectory == programs)
+        #expect(server.dataDirectory == data && server.configFile == data + "/postgresql.conf")
+        #expect(server.configFiles.map(\.path).contains(data + "/conf.d/base.conf"))
+        #expect(server.socketDirectories.first == "/run/postgresql")
+        #expect(facts.system.initSystem.map { $0.hasPrefix(processOne) } == true, "\(facts.system.initSystem ?? "?")")
+        #expect(facts.services.initScripts.contains("/etc/init.d/postgres-own") == (processOne == "init"))
     }
 
     @Test func `a server is chosen by what the inventory says, and never guessed among several`() throws {

@@ -34,7 +34,10 @@ struct RecordedFactsTests {
         return evaluate(facts, spec)
     }
 
-    @Test(arguments: ["bullseye-postgresql13", "bookworm-postgresql15", "trixie-postgresql17"])
+    @Test(arguments: [
+        "bullseye-postgresql13", "bookworm-postgresql15", "rpm-layout-postgresql16", "trixie-postgresql17",
+        "hand-made-postgresql18",
+    ])
     func `what was planted in a server is found, and nothing is made up`(_ name: String) throws {
         let findings = try findings(primary: name, replica: name).filter { $0.host == "p" && $0.verdict != .ok }
         let names = Set(findings.map(\.name))

@@ -71,8 +71,8 @@ public let catalogue: [CatalogueEntry] = [
     .left(
         45, "track_commit_timestamp, cluster_name",
         because:
-            "cluster_name and track_commit_timestamp change nothing about an adoption; the plan carries both as "
-                + "deferred settings."
+            "Neither changes anything about an adoption: cluster_name is a deferred setting of the plan, and "
+                + "track_commit_timestamp is kept as it runs."
     ),
     .by(46, "archive_mode/command/library", "archive.mode archive.command archive.target"),
     .by(47, "archive latency", "archive.backlog"),

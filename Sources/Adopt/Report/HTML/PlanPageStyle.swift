@@ -20,7 +20,7 @@ let planPageStyle = """
     html { background: var(--ground); color: var(--ink);
       font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
     body { margin: 0; }
-    main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 56px; }
+    main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 56px; overflow-wrap: anywhere; }
     h1 { font-size: 38px; line-height: 1.1; letter-spacing: -.02em; margin: 2px 0 8px; overflow-wrap: anywhere; }
     h2 { font-size: 20px; letter-spacing: -.01em; margin: 0 0 4px; }
     h3 { font-size: 16px; margin: 26px 0 8px; } h3 small { color: var(--quiet); font-weight: 400; margin-left: 8px; }
@@ -41,7 +41,8 @@ let planPageStyle = """
     .tiles dd { margin: 0; font-size: 22px; font-weight: 650; letter-spacing: -.01em; }
     .tiles dt { color: var(--quiet); font-size: 13px; }
     section { padding: 22px 24px; margin-top: 14px; }
-    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(360px, 100%), 1fr)); gap: 18px; margin-top: 10px; }
+    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(360px, 100%), 1fr)); gap: 18px;
+      margin-top: 10px; }
     figure { margin: 10px 0 0; } figcaption { color: var(--quiet); font-size: 13px; margin-bottom: 2px; }
     svg { display: block; width: 100%; height: auto; } svg text { font-size: 11.5px; fill: var(--quiet); }
     .box rect { fill: var(--paper); stroke: var(--line); stroke-width: 1.5; }
@@ -102,12 +103,15 @@ let planPageStyle = """
     details { margin-top: 10px; } .steps details { margin: 0; }
     footer { color: var(--quiet); font-size: 13px; margin-top: 22px; } footer p { margin-top: 3px; }
     @media (max-width: 700px) { main { padding: 20px 12px; } section { padding: 16px 14px; }
-    .head { grid-template-columns: 30px minmax(0, 1fr) auto; } td:first-child { white-space: normal; } .sentence { grid-column: 2 / -1; }
+    .head { grid-template-columns: 30px minmax(0, 1fr) auto; } td:first-child { white-space: normal; }
+    .sentence { grid-column: 2 / -1; }
     .undo { margin-left: 30px; } pre { margin-left: 0; } }
     @media print {
       :root { --ground: #fff; --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --code: #f7f7f7;
         --add: #eee; --del: #eee; }
       html { font-size: 12px; } main { max-width: none; padding: 0; }
+      .pair { grid-template-columns: 1fr 1fr; } .tiles { grid-template-columns: repeat(6, 1fr); gap: 8px; }
+      .tiles dd { font-size: 16px; }
       section, .tiles div { break-inside: auto; border-color: #bbb; }
       figure, .finding, .tiles, .steps li > .undo { break-inside: avoid; } h2, h3, .head { break-after: avoid; }
       details::details-content { content-visibility: visible; block-size: auto; }

@@ -27,6 +27,14 @@ extension SurveyScript {
                     for d in "$bindir" "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin"; do
                         if [ -z "$control" ]; then control=$(control_data "$d" "$2"); fi
                     done
+                    # Made by hand, the programs may lie anywhere: those of a server of the same version will do.
+                    for pid in $postmasters; do
+                        if [ -n "$control" ]; then break; fi
+                        exe=$(ask readlink "/proc/$pid/exe"); d=$(dirname "${exe% (deleted)}")
+                        case $($t5 "$d/postgres" --version) in
+                            *" $version"|*" $version".*) control=$(control_data "$d" "$2") ;;
+                        esac
+                    done
                 elif ! said=$(ask ls -A -- "$2"); then content=unreadable
                 elif [ -z "$said" ]; then content=empty
                 else content=otherFiles; fi
