@@ -184,7 +184,8 @@ extension Host {
     func isLookedAfter() {
         guard isUnguarded, guardian?.isAlive ?? false else { return }
         if case .armed? = guardian?.state { isUnguarded = false }
-        if !postgres.isWritable { isUnguarded = false }
+        // One that hangs may come back as it was.
+        if postgres.process == .stopped || postgres.isRecovery { isUnguarded = false }
     }
 
     /// Why nothing of ours could or should have stopped its writes; nil: it is to be held to everything.
