@@ -30,6 +30,7 @@ public func decide(_ observation: Observation, memory: Memory) -> Decision {
         if let action = upkeep.action(situation, outcome.actions) { outcome.actions.append(action) }
     }
     if outcome.actions.contains(.disarmGuard) { after.guardedUntil = nil }
+    after.noteSent(outcome.actions)
     return Decision(
         rule: rule.id, reason: outcome.reason, actions: outcome.actions, memory: after,
         wakeAt: wake(outcome, situation))
@@ -155,5 +156,6 @@ extension Memory {
             releasedLock = nil
         }
         if let optime = view.status.optime { lastOptime = optime }
+        noteSyncKey(view)
     }
 }

@@ -48,6 +48,8 @@ public struct Memory: Equatable, Sendable {
     public var failures: [OperationKind: Failure]
     /// The `synchronous_standby_names` in force on our primary.
     public var syncNames: SyncNamesMemory?
+    /// What may yet become of the key `sync`.
+    public var syncKey: SyncKeyMemory?
     /// Modification revision of the failover key that we have begun to carry out: it stays due until it is gone.
     public var begunRequest: Int64?
     /// We have handed the lock over and the server has not been up since.
@@ -61,10 +63,11 @@ public struct Memory: Equatable, Sendable {
         leadLease: Int64? = nil, leadsUntil: BootInstant? = nil, guardedUntil: BootInstant? = nil,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
         releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
-        syncNames: SyncNamesMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
+        syncNames: SyncNamesMemory? = nil, syncKey: SyncKeyMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
         crashes: [BootInstant] = []
     ) {
         self.syncNames = syncNames
+        self.syncKey = syncKey
         self.begunRequest = begunRequest
         self.handedOver = handedOver
         self.crashes = crashes

@@ -21,6 +21,8 @@ final class Host {
     var promise: (leader: String, until: BootInstant, boots: Int)?
     /// How far its agents have followed the store, on disk.
     var storeMark: StoreMark?
+    /// It has seen nothing of what a restore took from the store, and cannot know that it lacks it.
+    var isMisled = false
 
     // What the checker may hold against it.
 
