@@ -223,7 +223,7 @@ import Timekeeping
         }
     }
 
-    @Test func `The guard is armed at our lease's deadline only, and never disarmed under a primary that leads`() {
+    @Test func `The guard is armed at our lease's or the last guard's deadline only, and never disarmed under a primary that leads`() {
         Self.check { observation, memory, decision in
             for case .armGuard(let deadline) in decision.actions {
                 let isSilent = switch observation.store {
@@ -231,7 +231,10 @@ import Timekeeping
                 case .unknown, .connected: false
                 }
                 let promised = observation.failsafe.leadUntil.map { $0 > observation.now } ?? false
-                guard observation.holdsLock || (memory.leads && (isSilent || promised)) else { return false }
+                // What a guard that is lost held is told to the next one.
+                if deadline == memory.guardedUntil { continue }
+                guard observation.holdsLock || (memory.leads && (isSilent || promised || memory.guardedUntil != nil))
+                else { return false }
                 if deadline == observation.failsafe.leadUntil || deadline == decision.memory.leadsUntil { continue }
                 guard case .held(_, deadline) = observation.lease else { return false }
             }

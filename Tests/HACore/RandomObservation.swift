@@ -248,6 +248,8 @@ extension Memory {
         if memory.leaderlessSince != nil { memory.leaderlessRevision = r.pick([3, 5]) }
         memory.leadLease = memory.leads ? r.pick([nil, 1, 2]) : nil
         memory.leadsUntil = memory.leadLease.map { _ in now + .seconds(r.pick([-3, 2, 9])) }
+        memory.guardedUntil = r.chance(20) ? now + .seconds(r.pick([-3, 2, 9])) : nil
+        memory.syncKey = r.chance(50) ? SyncKeyMemory(revision: r.pick([0, 3, 4]), isSettled: r.chance(70)) : nil
         memory.begunRequest = r.chance(15) ? 4 : nil
         memory.handedOver = r.chance(10)
         memory.crashes = (0..<r.pick([0, 0, 3])).map { now - .seconds(Double($0) * 30) }

@@ -142,6 +142,7 @@ extension ScenarioWorld {
             for part in parts {
                 if part.hasPrefix("tl"), let number = UInt32(part.dropFirst(2)) { answer.timeline = Timeline(number) }
                 if part == "replay-paused" { answer.isReplayPaused = true }
+                if part.hasPrefix("from-") { answer.upstream = String(part.dropFirst(5)) }
                 if part == "no-watchdog" { answer.isWatchdogFailed = true }
                 if part.hasPrefix("priority"), let number = Int(part.dropFirst(8)) { answer.failoverPriority = number }
             }

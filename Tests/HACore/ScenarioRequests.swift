@@ -107,8 +107,16 @@ extension ScenarioWorld {
             case .clearFailover: view.failover = FailoverKey(modRevision: view.revision)
             case .clearRestart: observation.requests.restart = nil
             case .clearReinitialise: observation.requests.reinitialise = nil
+            case .stopStreaming: stopStreaming()
             default: continue
             }
         }
+    }
+
+    private mutating func stopStreaming() {
+        guard case .running(var running) = observation.server.process else { return }
+        running.upstream = nil
+        running.isStreaming = false
+        observation.server.process = .running(running)
     }
 }

@@ -62,6 +62,8 @@ public struct APISnapshot: Sendable {
     public var isFailsafeActive: Bool
     /// `failsafe_mode` of the dynamic configuration.
     public var isFailsafeEnabled: Bool = false
+    /// Whose log a standby takes in, by name; an addition to Patroni's fields.
+    public var upstream: String?
     public var maximumLagOnFailover: ByteCount
     public var ttl: Duration
     /// When the last decision was completed.

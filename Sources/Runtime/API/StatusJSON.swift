@@ -30,7 +30,9 @@ extension APISnapshot {
             status["logger_queue_size"] = .int(Int64(logQueueSize))
             if logRecordsLost > 0 { status["logger_records_lost"] = .int(Int64(logRecordsLost)) }
         }
-        status["pgadopt"] = ["decision": .string(decision)]
+        var own: JSONObject = ["decision": .string(decision)]
+        if let upstream { own["upstream"] = .string(upstream) }
+        status["pgadopt"] = .object(own)
         return .object(status)
     }
 

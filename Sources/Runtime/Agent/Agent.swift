@@ -124,8 +124,15 @@ public actor Agent {
         log.error("the lease guard is gone; starting another")
         await ensureGuard()
         // At once: the loop may be waiting for the store.
-        if state.memory.leads { await armGuardForLease() }
+        if let deadline = knownDeadline { await perform(.armGuard(deadline)) }
         bell.ring()
+    }
+
+    /// The deadline that a new guard is to hold. A lease of ours that the lock does not hang on says nothing.
+    private var knownDeadline: BootInstant? {
+        if state.holdsLock(as: me) { return leadDeadline }
+        guard state.memory.leads else { return state.memory.guardedUntil }
+        return [state.memory.leadsUntil, state.failsafe.leadUntil].compactMap { $0 }.max()
     }
 
     // MARK: The loop

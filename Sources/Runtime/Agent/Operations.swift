@@ -64,7 +64,7 @@ extension Agent {
         case .start(let mode):
             // Under guard before its first write: an agent that hangs from here on must not leave it alone.
             try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout) {
-                if mode == .primary { await self.armGuardForLease() }
+                if mode == .primary { await self.guardStart() }
             }
         case .stop(let mode): try await stop(mode)
         case .promote: try await promote()
@@ -83,6 +83,13 @@ extension Agent {
         if let deadline = leadDeadline { await perform(.armGuard(deadline)) }
     }
 
+    /// A primary that comes up after its lease has ended, because the stop took long, is stopped before its first write:
+    /// the decisions may hang just now.
+    private func guardStart() async {
+        if dynamic.pause { return await armGuardForLease() }
+        await perform(.armGuard(leadDeadline ?? clock.now))
+    }
+
     private func stop(_ mode: StopMode) async throws {
         try await parts.server.stop(mode, by: clock.now + stopLimit(mode))
         await disarmGuard()
@@ -94,7 +101,7 @@ extension Agent {
         let stopTime = stopLimit(.fast)
         let startTime = cause.timeout ?? dynamic.primaryStartTimeout
         try await parts.server.restart(by: clock.now + stopTime + startTime, stopLimit: stopTime) {
-            if isPrimary { await self.armGuardForLease() }
+            if isPrimary { await self.guardStart() }
         }
     }
 

@@ -51,7 +51,8 @@ struct PeerPolling: Sendable {
             isPrimary: isPrimary, lsn: LSN(rawValue: UInt64(furthest)),
             timeline: status["timeline"]?.int.flatMap { UInt32(exactly: $0) }.map { Timeline($0) },
             mayLead: mayLead, failoverPriority: priority,
-            isWatchdogFailed: status["watchdog_failed"] == .bool(true), isReplayPaused: log["paused"] == .bool(true))
+            isWatchdogFailed: status["watchdog_failed"] == .bool(true), isReplayPaused: log["paused"] == .bool(true),
+            upstream: status["pgadopt"]?["upstream"]?.string)
     }
 }
 

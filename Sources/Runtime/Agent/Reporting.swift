@@ -141,6 +141,7 @@ extension Agent {
                 snapshot.replayedLocation = server.replayedLSN
                 snapshot.isReplayPaused = server.isReplayPaused
                 snapshot.replicationState = server.isStreaming ? "streaming" : nil
+                snapshot.upstream = server.upstream?.name
             } else {
                 snapshot.location = server.lsn
             }

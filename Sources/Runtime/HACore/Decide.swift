@@ -29,6 +29,8 @@ public func decide(_ observation: Observation, memory: Memory) -> Decision {
     for upkeep in RuleBook.upkeep {
         if let action = upkeep.action(situation, outcome.actions) { outcome.actions.append(action) }
     }
+    if outcome.actions.contains(.disarmGuard) { after.guardedUntil = nil }
+    after.noteSent(outcome.actions)
     return Decision(
         rule: rule.id, reason: outcome.reason, actions: outcome.actions, memory: after,
         wakeAt: wake(outcome, situation))
@@ -56,6 +58,7 @@ private func wake(_ outcome: Outcome, _ situation: Situation) -> BootInstant {
     if situation.mayBePrimary, let deadline = situation.leadDeadline, deadline > situation.now {
         moments.append(deadline)
     }
+    if let soon = situation.failsafeWake { moments.append(soon) }
     if let soon = situation.syncWake { moments.append(soon) }
     if let due = situation.scheduleWake { moments.append(due) }
     return max(moments.min() ?? situation.now, situation.now + .milliseconds(10))
@@ -66,6 +69,7 @@ extension Memory {
     func updated(by o: Observation) -> Memory {
         var next = self
         next.note(o.operation, now: o.now)
+        next.noteGuard(o)
         if case .connected(let view, _) = o.store { next.note(view, o) }
         let situation = Situation(o, memory: next)
         if case .connected = o.store {
@@ -120,7 +124,16 @@ extension Memory {
             leadsUntil = deadline
         } else if leadsUntil == nil {
             // Taken over from an agent before us, whose lease nobody renews: its guard knows how long it lasts.
-            if case .armed(let armed) = o.guardian { leadsUntil = armed } else { leadsUntil = deadline }
+            leadsUntil = guardedUntil ?? deadline
+        }
+    }
+
+    /// A guard that died and was started anew is disarmed, too; what it held ends with the server or by our own wish.
+    private mutating func noteGuard(_ o: Observation) {
+        if case .armed(let deadline) = o.guardian {
+            guardedUntil = deadline
+        } else if o.settings.isPaused || o.server.process == .stopped {
+            guardedUntil = nil
         }
     }
 
@@ -143,5 +156,6 @@ extension Memory {
             releasedLock = nil
         }
         if let optime = view.status.optime { lastOptime = optime }
+        noteSyncKey(view)
     }
 }

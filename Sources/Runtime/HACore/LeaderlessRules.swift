@@ -36,6 +36,22 @@ enum LeaderlessRules {
             { $0.isLeaderless && $0.iAmPrimary && $0.lacksWatchdog },
             { s, _ in Outcome(reason: "\(s.watchdogText), and it is required: not taking the lock") }),
         Rule(
+            294, "leaderless.primary-unled", .leaderless,
+            when: "nobody leads, the server is a primary without a lease, a guard's deadline or a promise for longer than "
+                + "retry_timeout (after a pause), and there are other members",
+            then: "stop the server: another member may take the lock before we hear of it; it joins the race as a standby",
+            isUrgent: true,
+            { s in
+                s.isLeaderless && s.iAmPrimary && !s.leaseIsValid && s.leadDeadline == nil && !s.isPaused
+                    && s.leaderlessFor >= s.settings.retryTimeout && !s.otherMembers.isEmpty
+            },
+            { s, _ in
+                Outcome(
+                    .begin(.demote(.offline)),
+                    reason: "nobody leads for \(s.leaderlessFor.text) and this primary gets no lease: stopping before "
+                        + "another member leads")
+            }),
+        Rule(
             111, "leaderless.primary-no-lease", .leaderless,
             when: "nobody leads, the server is a primary, and we have no valid lease",
             then: "wait for a lease; the server stays as it is",

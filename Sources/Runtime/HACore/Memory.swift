@@ -34,6 +34,9 @@ public struct Memory: Equatable, Sendable {
     /// lease that was granted since protects nothing before the lock hangs on it.
     public var leadLease: Int64?
     public var leadsUntil: BootInstant?
+    /// The deadline that the guard was last seen to hold for the server that runs now. It still counts when that guard
+    /// is lost: an agent that has just started knows of no other while the store is out of reach. Nil: none, or disarmed.
+    public var guardedUntil: BootInstant?
     /// Since when we hold the lock while the server is not up; nil otherwise.
     public var leaderDownSince: BootInstant?
     /// The server was stopped because it did not answer: give the lock away rather than start it again.
@@ -45,6 +48,8 @@ public struct Memory: Equatable, Sendable {
     public var failures: [OperationKind: Failure]
     /// The `synchronous_standby_names` in force on our primary.
     public var syncNames: SyncNamesMemory?
+    /// What may yet become of the key `sync`.
+    public var syncKey: SyncKeyMemory?
     /// Modification revision of the failover key that we have begun to carry out: it stays due until it is gone.
     public var begunRequest: Int64?
     /// We have handed the lock over and the server has not been up since.
@@ -55,13 +60,14 @@ public struct Memory: Equatable, Sendable {
     public init(
         lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
         leaderlessRevision: Int64? = nil,
-        leadLease: Int64? = nil, leadsUntil: BootInstant? = nil,
+        leadLease: Int64? = nil, leadsUntil: BootInstant? = nil, guardedUntil: BootInstant? = nil,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
         releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
-        syncNames: SyncNamesMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
+        syncNames: SyncNamesMemory? = nil, syncKey: SyncKeyMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
         crashes: [BootInstant] = []
     ) {
         self.syncNames = syncNames
+        self.syncKey = syncKey
         self.begunRequest = begunRequest
         self.handedOver = handedOver
         self.crashes = crashes
@@ -72,6 +78,7 @@ public struct Memory: Equatable, Sendable {
         self.leads = leads
         self.leadLease = leadLease
         self.leadsUntil = leadsUntil
+        self.guardedUntil = guardedUntil
         self.leaderDownSince = leaderDownSince
         self.givesUp = givesUp
         self.abstainUntil = abstainUntil

@@ -151,11 +151,14 @@ public struct PeerReport: Equatable, Sendable {
         public var isWatchdogFailed: Bool
         /// Its replay is paused: the operator holds it back.
         public var isReplayPaused: Bool
+        /// Whose log it takes in, and so acknowledges; nil: nobody's, or it does not say (Patroni does not).
+        public var upstream: String?
 
         public init(
             isPrimary: Bool, lsn: LSN, timeline: Timeline?, mayLead: Bool = true, failoverPriority: Int = 1,
-            isWatchdogFailed: Bool = false, isReplayPaused: Bool = false
+            isWatchdogFailed: Bool = false, isReplayPaused: Bool = false, upstream: String? = nil
         ) {
+            self.upstream = upstream
             self.isWatchdogFailed = isWatchdogFailed
             self.isReplayPaused = isReplayPaused
             self.isPrimary = isPrimary

@@ -68,13 +68,15 @@ extension Situation {
 
     /// Quorum mode: of the voters, `quorum` besides this one must have answered without being ahead (one more when
     /// this member is no voter itself). One that is ahead and may not lead itself has no vote: what it has more may have
-    /// been acknowledged. The leader of then has every commit by itself.
+    /// been acknowledged; nor has one that would go on acknowledging what the last leader writes, should that still run.
+    /// The leader of then has every commit by itself.
     private var missingVotes: RaceVerdict? {
         guard isQuorum, let sync = syncKey, !hasEveryCommit(me, sync), !iAmForced else { return nil }
         let others = sync.standbys.filter { !same($0, me) }
         let votes = others.filter { name in
             o.peers.reports.contains { report in
-                same(report.name, name) && report.answer.map { $0.lsn > .zero && !isAhead($0) } ?? false
+                same(report.name, name) && report.answer.map { $0.lsn > .zero && !isAhead($0) && !isAttached($0, sync) }
+                    ?? false
             }
         }.count
         let needed = isVoter(me, sync) ? sync.quorum : sync.quorum + 1
@@ -92,6 +94,31 @@ extension Situation {
             }
         }
         return nil
+    }
+
+    private func isAttached(_ answer: PeerReport.Answer, _ sync: SyncKey) -> Bool {
+        guard let upstream = answer.upstream, let leader = sync.leader else { return false }
+        return same(upstream, leader)
+    }
+
+    /// Some voter lets go of the last leader in a moment, and has a vote then.
+    var aVoterIsAttached: Bool {
+        guard let sync = syncKey else { return false }
+        return o.peers.reports.contains { report in report.answer.map { isAttached($0, sync) } ?? false }
+    }
+
+    /// This standby would go on acknowledging what the last leader of quorum mode writes.
+    var acknowledgesLastLeader: Bool {
+        guard isQuorum, let sync = syncKey, let leader = sync.leader, let upstream = standby?.upstream?.name
+        else { return false }
+        return same(upstream, leader)
+    }
+
+    /// An agent that has just started, in a store that names no other member: they may be about to say that they are
+    /// there. The failsafe list tells a cluster of one.
+    var knowsNobodyYet: Bool {
+        guard memory.lastLeader == nil, peersToAsk.isEmpty, let view else { return false }
+        return view.failsafe.map { $0.isEmpty || $0.keys.contains { $0 != me } } ?? true
     }
 
     private enum Place { case ahead, equal, behind }

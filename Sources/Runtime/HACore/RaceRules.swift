@@ -6,6 +6,18 @@ import Timekeeping
 enum RaceRules {
     static let all: [Rule] = [
         Rule(
+            290, "race.let-go", .race,
+            when: "nobody leads, and this standby's upstream is the last leader (quorum mode)",
+            then: "take the upstream away by reload, before it gives or asks for a vote: a former primary that nothing "
+                + "can stop gets no acknowledgement any more",
+            { $0.acknowledgesLastLeader && !$0.isPaused },
+            { s, _ in
+                Outcome(
+                    .stopStreaming,
+                    reason: "nobody leads: \(s.standby?.upstream?.name ?? "") gets no acknowledgement from here any more",
+                    wake: s.now + .milliseconds(20))
+            }),
+        Rule(
             119, "race.not-in-failsafe", .race,
             when: "nobody leads, failsafe mode is on, and this member is not in the list of those whom the last leader asks",
             then: "stay out, for that leader may lead on without having asked us, until all in the list say that they "
@@ -107,6 +119,17 @@ enum RaceRules {
                         + "\(s.settings.maximumLagOnFailover) allowed: staying out of the race")
             }),
         Rule(
+            291, "race.nobody-known", .race,
+            when: "nobody leads, the store names no other member, and this agent has seen no leader since it started "
+                + "(restored or emptied store, all hosts back after a power failure)",
+            then: "give the others ttl to say that they are there",
+            { $0.knowsNobodyYet && $0.leaderlessFor < $0.settings.ttl },
+            { s, _ in
+                Outcome(
+                    reason: "nobody leads and no other member is known yet: waiting for them",
+                    wake: s.memory.leaderlessSince.map { $0 + s.settings.ttl })
+            }),
+        Rule(
             129, "race.ask", .race,
             when: "nobody leads and there is no fresh report of the other members",
             then: "ask every other member where it is",
@@ -170,7 +193,9 @@ enum RaceRules {
             { s in if case .tooFewVotes = s.raceVerdict { true } else { false } },
             { s, _ in
                 guard case .tooFewVotes(let votes, let needed) = s.raceVerdict else { return Outcome(reason: "") }
-                return again(s, "\(s.syncText): \(votes) of the \(needed) answers needed from members that are not ahead")
+                return again(
+                    s, "\(s.syncText): \(votes) of the \(needed) answers needed from members that are not ahead",
+                    after: s.aVoterIsAttached ? .milliseconds(50) : Situation.askAgainAfter)
             }),
         Rule(
             134, "race.for-the-candidate", .race,
@@ -194,10 +219,12 @@ enum RaceRules {
     ]
 
     /// The answer was no: look again, with new reports once these are a second old.
-    private static func again(_ s: Situation, _ why: String) -> Outcome {
-        guard let round = s.usableRound, s.now - round < Situation.askAgainAfter else {
-            return Outcome(.askPeers, reason: "\(why); asking again", wake: s.now + Situation.askAgainAfter)
+    private static func again(
+        _ s: Situation, _ why: String, after pause: Duration = Situation.askAgainAfter
+    ) -> Outcome {
+        guard let round = s.usableRound, s.now - round < pause else {
+            return Outcome(.askPeers, reason: "\(why); asking again", wake: s.now + pause)
         }
-        return Outcome(reason: why, wake: round + Situation.askAgainAfter)
+        return Outcome(reason: why, wake: round + pause)
     }
 }

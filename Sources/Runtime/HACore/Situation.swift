@@ -90,6 +90,7 @@ extension Situation {
         guard let view else { return [] }
         return view.members.filter { $0.name != me && $0.state == .running && $0.mayLead }.map(\.name)
     }
+    var otherMembers: [String] { (view?.members ?? []).map(\.name).filter { $0 != me } }
     /// Who could lead instead of this leader without a loss that synchronous mode forbids.
     var couldLead: [String] { syncKey == nil ? candidates : synchronousCandidates }
 }
@@ -109,13 +110,12 @@ extension Situation {
     var leaseIsValid: Bool { leaseDeadline.map { $0 > now } ?? false }
 
     /// Until when the server may be writable: our lease's deadline while the lock is (or was last seen) ours;
-    /// else the one the guard still holds from an agent before us.
+    /// else the one the guard still holds from an agent before us, or held when it was last seen.
     var leadDeadline: BootInstant? {
         let isUnderOurs = leaderIsMyName && leader?.lease == leaseID
         let lease = isUnderOurs ? leaseDeadline : memory.leads ? memory.leadsUntil : nil
         if let latest = [lease, memory.leads ? o.failsafe.leadUntil : nil].compactMap({ $0 }).max() { return latest }
-        if case .armed(let deadline) = o.guardian { return deadline }
-        return nil
+        return memory.guardedUntil
     }
 
     /// All members of the failsafe list accept us as the leader for now, lease or no lease.
@@ -125,6 +125,14 @@ extension Situation {
         guard isLeaderless, let promise = o.failsafe.accepted, promise.leader != me, promise.until > now
         else { return nil }
         return promise
+    }
+
+    /// When half a ttl is left of our lease, the others are asked whether they accept us without the store (a lease that
+    /// is renewed never gets there): in time for their answers to come before the stop that the deadline demands.
+    var failsafeWake: BootInstant? {
+        guard settings.failsafeMode, !isPaused, memory.leads, let deadline = leadDeadline else { return nil }
+        let moment = deadline - settings.ttl / 2 + .milliseconds(10)
+        return moment > now ? moment : nil
     }
 
     /// A fast stop needs time; so much before the deadline it is begun when the store stays out of reach.
@@ -177,7 +185,13 @@ extension Situation {
 
     /// The guard is armed for a promotion and disarmed by the server's end. So a standby under guard is one that was
     /// told to promote, be it by an agent before us, and PostgreSQL may still carry that out.
-    private var isArmed: Bool { if case .armed = o.guardian { true } else { false } }
+    private var isArmed: Bool { memory.guardedUntil != nil }
+
+    /// The deadline that its guard held is known, and no guard holds it any more.
+    var hasLostItsGuard: Bool {
+        if case .armed = o.guardian { return false }
+        return memory.guardedUntil != nil && mayBePrimary
+    }
 
     /// The lock is ours and the server has been down longer than primary_start_timeout.
     var startIsOverdue: Bool { memory.leaderDownSince.map { now - $0 >= settings.primaryStartTimeout } ?? false }

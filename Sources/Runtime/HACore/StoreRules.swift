@@ -49,6 +49,18 @@ enum StoreRules {
                     wake: deadline - s.fastStopReserve)
             }),
         Rule(
+            292, "store.lost-unled", .store,
+            when: "the store is out of reach, the server is a primary of the scope's system identifier without a lock, a "
+                + "guard's deadline or a promise (after a pause), and there are other members",
+            then: "stop the server: another member may take the lock unseen, and nothing else would stop this one",
+            isUrgent: true,
+            { !$0.isPaused && !$0.isBusy && $0.isUnledPrimary },
+            { _, _ in
+                Outcome(
+                    .begin(.demote(.offline)),
+                    reason: "the store is out of reach and this primary has no lock: stopping before another leads")
+            }),
+        Rule(
             23, "store.lost", .store,
             when: "the store is out of reach and we do not lead",
             then: "leave the server as it is, its upstream included",
@@ -77,4 +89,14 @@ enum StoreRules {
                     wake: promise.until)
             }),
     ]
+}
+
+extension Situation {
+    /// A primary of this scope that neither lease nor guard nor promise bounds, by the last view of a store that is gone.
+    fileprivate var isUnledPrimary: Bool {
+        guard case .unreachable(_, let last?) = o.store, iAmPrimary, leadDeadline == nil, settings.standbyCluster == nil,
+            let data, last.initialize == data.systemIdentifier.description
+        else { return false }
+        return last.members.contains { $0.name != me }
+    }
 }

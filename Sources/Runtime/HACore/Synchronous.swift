@@ -141,12 +141,21 @@ extension Situation {
             // Commits wait for those of the key, who have everything; without any, for nobody that exists.
             if sync.standbys.isEmpty { return .setNames(.nobody) }
             guard resolver.meets(resolver.key, resolver.names) else {
-                return .setNames(.init(
-                    names: resolver.key.voters, count: max(1, resolver.key.voters.count - resolver.key.quorum)))
+                let names = SyncResolver.Names(
+                    names: resolver.key.voters, count: max(1, resolver.key.voters.count - resolver.key.quorum))
+                return superseding(.setNames(names), resolver)
             }
             return .done
         }
-        return resolver.step(towards: goal.names, quorum: goal.quorum)
+        return superseding(resolver.step(towards: goal.names, quorum: goal.quorum), resolver)
+    }
+
+    /// A write of the key whose answer never came may be carried out yet. Names that would not go with it come into
+    /// force only when another write has taken its place.
+    private func superseding(_ step: SyncResolver.Step, _ resolver: SyncResolver) -> SyncResolver.Step {
+        guard case .setNames(let names) = step, resolver.names.count > 0 else { return step }
+        if let key = memory.syncKey, key.isSettled, key.sent.allSatisfy({ resolver.meets($0, names) }) { return step }
+        return .writeKey(resolver.key)
     }
 
     /// `*` stands for nobody in particular: it protects no key.
@@ -217,53 +226,5 @@ extension Array where Element: Hashable {
     fileprivate var uniqued: [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }
-    }
-}
-
-// MARK: Memory
-
-/// Whether the names in force have everything that was written before they came into force.
-public struct SyncNamesMemory: Equatable, Sendable {
-    public var names: SynchronousStandbyNames
-    /// Since when they are seen in force.
-    public var since: BootInstant
-    /// The primary's position when every process of it must have read them.
-    public var target: LSN?
-    public var isConfirmed: Bool
-
-    public init(names: SynchronousStandbyNames, since: BootInstant, target: LSN? = nil, isConfirmed: Bool = false) {
-        self.names = names
-        self.since = since
-        self.target = target
-        self.isConfirmed = isConfirmed
-    }
-
-    /// Each process of the server reads a reloaded setting by itself; until all have, a commit may be acknowledged
-    /// by the rule of before.
-    public static let settling: Duration = .seconds(1)
-
-    mutating func look(at primary: ServerObservation.Running, now: BootInstant) {
-        guard !isConfirmed else { return }
-        if target == nil, now - since >= Self.settling { target = primary.lsn }
-        guard let target else { return }
-        let wanted = Set(names.names.map { $0.lowercased() })
-        let there = primary.connections.filter { connection in
-            connection.isStreaming && connection.syncState != .async && wanted.contains(connection.name.lowercased())
-                && connection.acknowledged.map { $0 >= target } ?? false
-        }
-        isConfirmed = Set(there.map { $0.name.lowercased() }).count >= names.count
-    }
-}
-
-extension Memory {
-    mutating func noteSyncNames(_ o: Observation) {
-        guard case .running(let primary) = o.server.process, !primary.isInRecovery, o.settings.synchronousMode != .off,
-            let names = primary.synchronousStandbys
-        else {
-            syncNames = nil
-            return
-        }
-        if syncNames?.names != names { syncNames = SyncNamesMemory(names: names, since: o.now) }
-        syncNames?.look(at: primary, now: o.now)
     }
 }

@@ -5,14 +5,15 @@ enum Upkeep {
     static let all: [UpkeepRule] = [
         UpkeepRule(
             id: RuleID(1, "guard.arm"),
-            when: "we hold the lock (or held it when the store was last seen), are not paused, neither stop the server "
-                + "nor give the lock back, and it is not the standby that leads a standby cluster",
+            when: "we hold the lock (or held it when the store was last seen, or found the server under a guard that has "
+                + "been lost since), are not paused, neither stop the server nor give the lock back, and it is not the "
+                + "standby that leads a standby cluster",
             then: "let the guard hold the lease's deadline"
         ) { s, decided in
             // A guard that was started anew while the store is out of reach must learn the deadline, too.
-            guard s.iHoldTheLock || s.leadsByFailsafe || (s.storeIsUnreachable && s.memory.leads), !s.isPaused,
-                !s.leadsStandbyCluster, !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline,
-                deadline > s.now,
+            let isOurs = s.iHoldTheLock || s.leadsByFailsafe || (s.storeIsUnreachable && s.memory.leads)
+            guard isOurs || s.hasLostItsGuard, !s.isPaused, !s.leadsStandbyCluster,
+                !decided.contains(where: \.endsLeading), let deadline = s.leadDeadline, deadline > s.now,
                 s.o.guardian != .armed(deadline: deadline)
             else { return nil }
             return .armGuard(deadline)

@@ -89,7 +89,12 @@ extension ModelAgent {
         case .clearRestart:
             requests.restart = nil
             then()
-        case .claimInitialize, .removeInitialize, .stopStreaming:
+        case .stopStreaming:
+            after(.ms(10)) { [weak self] in
+                self?.postgres.stopStreaming()
+                then()
+            }
+        case .claimInitialize, .removeInitialize:
             // Not modelled: nothing here gives rise to them.
             world.violate("core", "\(me): \(action) was decided")
             then()

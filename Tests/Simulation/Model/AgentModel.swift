@@ -152,10 +152,16 @@ final class ModelAgent {
                 guard let self else { return }
                 host.startGuard()
                 // At once, not by the next decision: the loop may be waiting for the store.
-                guard memory.leads, let deadline = leadDeadline else { return ring() }
+                guard let deadline = knownDeadline else { return ring() }
                 armGuard(deadline) { [weak self] in self?.ring() }
             }
         }
+    }
+
+    private var knownDeadline: BootInstant? {
+        if holdsLock { return leadDeadline }
+        guard memory.leads else { return memory.guardedUntil }
+        return [memory.leadsUntil, failsafe.leadUntil].compactMap { $0 }.max()
     }
 
     // MARK: The loop

@@ -161,7 +161,8 @@ extension ModelAgent {
         if case .running(let server) = server.process {
             answer = .init(
                 isPrimary: !server.isInRecovery, lsn: server.lsn, timeline: server.timeline,
-                mayLead: settings.mayLead, failoverPriority: settings.failoverPriority)
+                mayLead: settings.mayLead, failoverPriority: settings.failoverPriority,
+                upstream: server.isInRecovery ? server.upstream?.name : nil)
         }
         snapshot = Snapshot(answer: answer)
     }

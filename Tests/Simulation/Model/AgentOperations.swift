@@ -83,8 +83,8 @@ extension ModelAgent {
         startingSince = host.clock
         // Under guard before it accepts connections: an agent that hangs from here on must not leave it alone.
         let arm = { [weak self] in
-            guard let self, mode == .primary, let deadline = leadDeadline else { return }
-            armGuard(deadline) {}
+            guard let self, mode == .primary else { return }
+            if let deadline = leadDeadline ?? (settings.isPaused ? nil : host.clock) { armGuard(deadline) {} }
         }
         let ready = { [weak self] (isUp: Bool) in
             guard let self else { return }

@@ -67,6 +67,7 @@ extension World {
     func becamePrimary(_ host: Host, from before: LogEnd) {
         checker.promotions += 1
         note("\(host.name): writable on timeline \(host.postgres.log.branch.number) from \(LSN(rawValue: before.position))")
+        if host.isMisled { return }
         checkNothingLost(host, before)
         if host.excuse != nil { return }
         guard let holder = etcd.view.leader?.name else { return checkLoss(host, before) }

@@ -226,6 +226,10 @@ final class ModelEtcd {
         world.note("etcd: restored from a copy of \(copy.at.seconds) s, revision \(view.revision) -> \(copy.view.revision)")
         epoch += 1
         restoreTells = tells
+        // Who was cut off since the copy was made sees nothing odd about it.
+        for host in world.hosts where host.storeMark.map({ $0.revision <= copy.view.revision }) ?? true {
+            host.isMisled = true
+        }
         view = copy.view
         leases = copy.leases
         for index in leases.indices { leases[index].ends = world.now + leases[index].ttl }

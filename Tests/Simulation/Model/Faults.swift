@@ -269,6 +269,10 @@ extension World {
     /// As docs/operations.md has it: the agent of the former leader first, alone; the others when it leads.
     private func acceptRestoredStore() {
         let first = checker.lineHost ?? 0
+        if let named = etcd.view.leader?.name, named != hosts[first].name {
+            note("operator: removes the leader key of \(named), which is older than the copy")
+            etcd.write { view, _ in view.leader = nil }
+        }
         let believes = { [weak self] (host: Host) in
             guard let self else { return }
             note("operator: restarts the agent of \(host.name), to believe the store as it was restored")

@@ -21,6 +21,8 @@ final class Host {
     var promise: (leader: String, until: BootInstant, boots: Int)?
     /// How far its agents have followed the store, on disk.
     var storeMark: StoreMark?
+    /// It has seen nothing of what a restore took from the store, and cannot know that it lacks it.
+    var isMisled = false
 
     // What the checker may hold against it.
 
@@ -184,7 +186,8 @@ extension Host {
     func isLookedAfter() {
         guard isUnguarded, guardian?.isAlive ?? false else { return }
         if case .armed? = guardian?.state { isUnguarded = false }
-        if !postgres.isWritable { isUnguarded = false }
+        // One that hangs may come back as it was.
+        if postgres.process == .stopped || postgres.isRecovery { isUnguarded = false }
     }
 
     /// Why nothing of ours could or should have stopped its writes; nil: it is to be held to everything.

@@ -263,6 +263,11 @@ final class ModelPostgres {
 
     func follow(_ upstream: Int) { self.upstream = upstream }
 
+    func stopStreaming() {
+        upstream = nil
+        isStreaming = false
+    }
+
     /// A sender of `other` serves this standby now.
     func streams(from other: ModelPostgres) -> Bool { isStreaming && upstream == other.host && isUp }
 

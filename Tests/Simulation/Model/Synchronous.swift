@@ -89,9 +89,8 @@ extension ModelPostgres {
 
 extension World {
     func acknowledged(_ postgres: ModelPostgres, _ end: LogEnd, counts: Bool) {
-        // In quorum mode the other standbys let an old primary's commits through that nothing of ours can stop.
-        let isHeld = counts || options.synchronous == .on
-        if options.synchronous != .off, isHeld {
+        // Those of a primary that nothing of ours can stop, too: its standbys must not let them through.
+        if options.synchronous != .off {
             let known = checker.promised[ObjectIdentifier(end.branch)]
             if (known?.position ?? 0) < end.position { checker.promised[ObjectIdentifier(end.branch)] = end }
         }
