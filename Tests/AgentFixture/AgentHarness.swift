@@ -271,9 +271,10 @@ package final class AgentHarness: Sendable {
     /// A file in the directory; empty when there is none.
     package func text(_ file: String) -> String { (try? readSmallText("\(root)/\(file)")) ?? "" }
 
-    /// Waits for a condition that has no event; an error counts as "not yet".
+    /// Waits for a condition that has no event; an error counts as "not yet". The limit is for machines that are slow
+    /// and busy: nothing takes that long on another.
     package func eventually(
-        _ what: String, within limit: Duration = .seconds(30), _ condition: @Sendable () async throws -> Bool
+        _ what: String, within limit: Duration = .seconds(120), _ condition: @Sendable () async throws -> Bool
     ) async throws {
         let end = Self.clock.now + limit
         while true {

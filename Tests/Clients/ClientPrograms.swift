@@ -31,7 +31,7 @@ enum ClientPrograms {
     /// Runs a program to its end; after `limit` seconds it is ended with code 124.
     static func run(
         _ words: [String], in directory: String, input: String = "", environment: [String: String] = [:],
-        limit: Int = 90
+        limit: Int = 180
     ) async throws -> Outcome {
         let name = "\(directory)/run-\(UUID().uuidString)"
         let files = try ["in", "out", "err"].map { suffix in
@@ -77,7 +77,7 @@ extension AgentHarness {
     func startAll() async throws {
         try await startLegacyPrimary(members[0])
         for name in members { try startAgent(name) }
-        try await eventually("the cluster is whole", within: .seconds(60)) { await self.isWhole(leader: self.members[0]) }
+        try await eventually("the cluster is whole") { await self.isWhole(leader: self.members[0]) }
     }
 
     /// One leads, all others stream, and the store says so too: what a member tells there is a cycle behind itself.
@@ -91,5 +91,30 @@ extension AgentHarness {
         }
         let states = cluster["members"]?.array?.map { $0["state"]?.string } ?? []
         return states.filter { $0 == "streaming" }.count == members.count - 1
+    }
+
+    // MARK: What an operator repeats when the machine is slow
+
+    /// patronictl waits for the members for `loop_wait` + 1 s and then gives up waiting; the pause stays.
+    func pause() async throws { try await toggle("pause", isPaused: true) }
+    func resume() async throws { try await toggle("resume", isPaused: false) }
+
+    private func toggle(_ word: String, isPaused: Bool) async throws {
+        let outcome = try await patronictl(word, "--wait")
+        let isUnderstood = outcome.text.contains("Success") || outcome.text.contains("recogni")
+        guard outcome.code == 0, isUnderstood else { throw HarnessError("\(word): \(outcome.text)") }
+        try await eventually("every member knows of the \(word)") {
+            let view = try await self.view()
+            return self.members.allSatisfy { view.member($0)?.pause == isPaused }
+        }
+    }
+
+    /// The API waits 20 s for the end of a switchover and then says that it may still be under way.
+    func switchOver(from leader: String, to candidate: String) async throws {
+        let outcome = try await patronictl("switchover", "demo", "--leader", leader, "--candidate", candidate, "--force")
+        let isUnderstood = outcome.text.contains("Successfully switched over to \"\(candidate)\"")
+            || outcome.text.contains("may still be in progress")
+        guard isUnderstood else { throw HarnessError("switchover to \(candidate): \(outcome.text)") }
+        try await eventually("\(candidate) leads") { try await self.view().leader?.name == candidate }
     }
 }

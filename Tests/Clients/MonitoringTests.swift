@@ -4,7 +4,7 @@ import JSON
 import Testing
 
 /// What watches a cluster and leads clients to its leader: HAProxy, check_patroni, and what vip-manager asks.
-@Suite(.timeLimit(.minutes(4)), .serialized) struct MonitoringTests {
+@Suite(.timeLimit(.minutes(15)), .serialized) struct MonitoringTests {
     @Test(
         .enabled(if: ClientPrograms.hasHAProxy, "HAProxy is not installed; scripts/packages does"),
         .enabled(if: ClientPrograms.directory != nil, "\(ClientPrograms.absence)"))
@@ -108,7 +108,8 @@ import Testing
         ]
         for (member, words, code) in cases {
             let outcome = try await ClientPrograms.run(
-                [ClientPrograms.path("check_patroni"), "-e", "http://127.0.0.1:\(cluster.apiPorts[member]!)"] + words,
+                [ClientPrograms.path("check_patroni"), "-e", "http://127.0.0.1:\(cluster.apiPorts[member]!)", "--timeout", "30"]
+                    + words,
                 in: cluster.root)
             #expect(outcome.code == code, "\(words) on \(member): \(outcome.text)")
         }

@@ -6,7 +6,9 @@ import Timekeeping
 actor RowWriter {
     private let options: [String: String]
     private var acknowledged: Set<Int> = []
-    private(set) var longestGap = Duration.zero
+    /// Attempts that ended with an error: while a member's program is exchanged there must be none.
+    private(set) var failures = 0
+    private var wasWritten = false
     private var task: Task<Void, Never>?
 
     init(_ cluster: AgentHarness) async throws {
@@ -27,25 +29,28 @@ actor RowWriter {
         return acknowledged
     }
 
+    /// The last attempt has ended well.
+    func isWriting() -> Bool { wasWritten }
+
     private func write() async {
         let clock = AgentHarness.clock
         var connection: PostgresConnection?
-        var last = clock.now
         var row = 0
         while !Task.isCancelled {
             row += 1
             do {
                 let open: PostgresConnection
                 if let connection { open = connection } else {
-                    open = try await PostgresConnection.connect(options, by: clock.now + .seconds(3))
+                    open = try await PostgresConnection.connect(options, by: clock.now + .seconds(10))
                 }
                 connection = open
                 _ = try await open.query("insert into written values (\(row))", by: clock.now + .seconds(30))
                 acknowledged.insert(row)
-                longestGap = max(longestGap, clock.now - last)
-                last = clock.now
+                wasWritten = true
             } catch {
                 connection = nil
+                failures += 1
+                wasWritten = false
             }
             try? await clock.sleep(until: clock.now + .milliseconds(20), tolerance: nil)
         }

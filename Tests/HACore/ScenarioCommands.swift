@@ -18,7 +18,12 @@ extension ScenarioWorld {
         try synchronousSettings(a, &s)
         if let name = a.values["watchdog"] { s.watchdogMode = WatchdogMode(rawValue: name) ?? .off }
         if let name = a.values["remote"] {
-            s.standbyCluster = name == "none" ? nil : Upstream(name: "remote", host: name, port: 5432, slot: .named("dr"))
+            s.standbyCluster =
+                switch name {
+                case "none": nil
+                case "archive": .archive
+                default: Upstream(name: "remote", host: name, port: 5432, slot: .named("dr"))
+                }
         }
         if a.flag("bootstrap") { s.mayBootstrap = true }
         if let name = a.values["replicatefrom"] { s.replicateFrom = name }
@@ -55,7 +60,10 @@ extension ScenarioWorld {
         case "unresponsive": observation.server.process = .unresponsive(since: observation.now)
         case "primary", "standby":
             let lsn = try a.lsn("lsn") ?? LSN(rawValue: 0x500_0000)
-            let upstream = a.values["upstream"].map { Upstream(name: $0, host: "10.0.0.\($0.dropFirst())", port: 5432) }
+            let slot = a.values["slot"].map { Upstream.Slot.named($0) } ?? .ownName
+            let upstream = a.values["upstream"].map {
+                Upstream(name: $0, host: "10.0.0.\($0.dropFirst())", port: 5432, slot: slot)
+            }
             observation.server.process = .running(.init(
                 isInRecovery: a.words.first == "standby", timeline: try a.timeline("tl") ?? Timeline(1), lsn: lsn,
                 isStreaming: a.flag("streaming"), upstream: upstream, isReplayPaused: a.flag("replay-paused"),

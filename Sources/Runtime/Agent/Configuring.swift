@@ -117,7 +117,11 @@ extension Agent {
     }
 
     private var serverRole: ServerRole {
-        switch memberRole {
+        // Who makes a standby cluster needs the way to its archive before the first start, and the lock comes later.
+        if state.claimedInitialize != nil, state.view?.initialize == "", dynamic.standbyCluster?.isEffective == true {
+            return .standbyLeader
+        }
+        return switch memberRole {
         case .primary, .promoted: .primary
         case .standbyLeader: .standbyLeader
         case .replica, .demoted, .uninitialized: .replica

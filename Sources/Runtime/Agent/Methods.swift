@@ -22,8 +22,9 @@ extension BootstrapPlan {
 
 extension PostgresOptions {
     /// In the order of trying.
-    var methods: [Server.ReplicaMethod] {
-        (createReplicaMethods ?? [.basebackup]).map { method in
+    /// - Parameter methods: nil: pg_basebackup alone.
+    func forServer(_ methods: [Configuration.ReplicaMethod]?) -> [Server.ReplicaMethod] {
+        (methods ?? [.basebackup]).map { method in
             guard let script = method.script else { return .basebackup(options: basebackupOptions.map(\.description)) }
             return .custom(
                 .init(

@@ -87,9 +87,14 @@ extension Agent {
 }
 
 extension Upstream {
-    /// The server that a standby cluster follows; nil without an address (archive only).
+    /// What a standby cluster follows: a server, or only an archive. Nil: it is none.
     init?(remote: StandbyCluster) {
-        guard remote.isEffective, let host = remote.host else { return nil }
+        guard remote.isEffective else { return nil }
+        // As Patroni: a port alone is one of this host.
+        guard let host = remote.host ?? remote.port.map({ _ in "localhost" }) else {
+            self = .archive
+            return
+        }
         self.init(
             name: "the remote primary", host: host, port: remote.port ?? 5432,
             slot: remote.primarySlotName.map(Slot.named) ?? .none)

@@ -1,4 +1,5 @@
 import Cluster
+import Configuration
 import HACore
 import JSON
 import Kernel
@@ -155,10 +156,14 @@ extension Agent {
             telling.cancel()
         }
         let options = configuration.postgresOptions(with: dynamic)
-        let wanted = configuration.serverConfiguration(with: dynamic, role: .replica)
+        // The maker of a standby cluster copies what the cluster follows, by the methods named for that.
+        let makes = upstream == state.settings.standbyCluster ? dynamic.standbyCluster?.createReplicaMethods : nil
+        let role: ServerRole = upstream == state.settings.standbyCluster ? .standbyLeader : .replica
+        let wanted = configuration.serverConfiguration(with: dynamic, role: role)
         _ = try await server.configure(wanted, by: clock.now + .seconds(10))
+        let methods = makes.map(options.replicaMethods(named:)) ?? options.createReplicaMethods
         let outcome = try await server.clone(
-            from: upstream, methods: options.methods, by: clock.now + Self.longWork * 48) { told.yield($0) }
+            from: upstream, methods: options.forServer(methods), by: clock.now + Self.longWork * 48) { told.yield($0) }
         for (old, aside) in outcome.movedAside { log.notice("\(old) was moved aside to \(aside)") }
     }
 

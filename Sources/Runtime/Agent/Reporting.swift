@@ -81,10 +81,15 @@ extension Agent {
             if server.isInRecovery {
                 member.replayLSN = server.replayedLSN
                 member.receiveLSN = server.receivedLSN
-                member.replicationState = server.isStreaming ? "streaming" : nil
+                member.replicationState = replicationState(server, state.details)
             }
         }
         return member
+    }
+
+    /// Patroni's words for where a standby's log comes from; nil: from nowhere at present.
+    private func replicationState(_ server: ServerObservation.Running, _ details: ServerDetails) -> String? {
+        server.isStreaming ? "streaming" : details.readsArchive ? "in archive recovery" : nil
     }
 
     /// Patroni's form: parameter to its present and its wanted value.
@@ -131,7 +136,10 @@ extension Agent {
     private func snapshot(_ details: ServerDetails) -> APISnapshot {
         var snapshot = APISnapshot(
             scope: configuration.scope, name: me, version: AgentVersion.patroni, state: memberState, role: memberRole)
-        if state.memory.leads { snapshot.leaderUntil = leadDeadline }
+        snapshot.isStandbyCluster = dynamic.standbyCluster?.isEffective == true
+        if state.memory.leads || (memberRole == .standbyLeader && state.holdsLock(as: me)) {
+            snapshot.leaderUntil = leadDeadline
+        }
         snapshot.isFailsafeActive = state.failsafe.leadUntil.map { $0 > clock.now && !state.holdsLock(as: me) } ?? false
         if case .running(let server) = state.server.process {
             snapshot.isRunningPrimary = !server.isInRecovery
@@ -139,8 +147,9 @@ extension Agent {
             if server.isInRecovery {
                 snapshot.receivedLocation = server.receivedLSN ?? server.lsn
                 snapshot.replayedLocation = server.replayedLSN
+                snapshot.replayedTimestamp = details.replayedTimestamp
                 snapshot.isReplayPaused = server.isReplayPaused
-                snapshot.replicationState = server.isStreaming ? "streaming" : nil
+                snapshot.replicationState = replicationState(server, details)
                 snapshot.upstream = server.upstream?.name
             } else {
                 snapshot.location = server.lsn

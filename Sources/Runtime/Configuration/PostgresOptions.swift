@@ -44,6 +44,8 @@ public struct PostgresOptions: Hashable, Sendable {
 
     /// How a replica is made, in the order of trying; nil: `basebackup`.
     public var createReplicaMethods: [ReplicaMethod]?
+    /// Sections of methods that `createReplicaMethods` does not name: a standby cluster may.
+    public var otherMethods: [String: CustomScript] = [:]
     /// Further arguments of pg_basebackup.
     public var basebackupOptions: [ProgramOption] = []
     public var callbacks = Callbacks()
@@ -143,11 +145,21 @@ extension PostgresOptions {
         put(\.removeDataDirectoryOnRewindFailure)
         put(\.removeDataDirectoryOnDivergedTimelines)
         put(\.createReplicaMethods)
+        result.otherMethods.merge(otherMethods) { $1 }
         put(\.basebackupOptions)
         if !callbacks.isEmpty { result.callbacks = callbacks }
         put(\.prePromote)
         put(\.beforeStop)
         return result
+    }
+
+    /// Methods by their names; one without a section has its name for a command.
+    public func replicaMethods(named names: [String]) -> [ReplicaMethod] {
+        names.map { name in
+            if name == "basebackup" { return .basebackup }
+            if let known = createReplicaMethods?.first(where: { $0.name == name }) { return known }
+            return ReplicaMethod(name: name, script: otherMethods[name] ?? CustomScript(command: CommandWords(program: name)))
+        }
     }
 
     /// The parameters while the server has this role.

@@ -27,6 +27,10 @@ struct PostgresOptionsReader {
         result.removeDataDirectoryOnRewindFailure = bool("remove_data_directory_on_rewind_failure")
         result.removeDataDirectoryOnDivergedTimelines = bool("remove_data_directory_on_diverged_timelines")
         result.createReplicaMethods = replicaMethods()
+        let named = Set(result.createReplicaMethods?.map(\.name) ?? [])
+        for name in AgentSchema.methodNames(in: section) where !named.contains(name) {
+            result.otherMethods[name] = script(section?[name], named: name)
+        }
         result.basebackupOptions = options("basebackup", refused: Self.refusedByBasebackup)
         result.callbacks = callbacks()
         result.prePromote = command("pre_promote")

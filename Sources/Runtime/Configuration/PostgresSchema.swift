@@ -122,10 +122,13 @@ extension AgentSchema {
         }
     }
 
-    /// The custom methods a `postgresql` section names.
+    /// The custom methods a `postgresql` section names, and further sections with a command: a standby cluster's
+    /// configuration may name those.
     static func methodNames(in section: YAMLNode?) -> [String] {
         let node = section?["create_replica_methods"] ?? section?["create_replica_method"]
         let names = node?.sequence?.compactMap(\.asText) ?? node?.asText.map { [$0] } ?? []
-        return names.filter { $0 != "basebackup" }
+        let known = Set(names + sharedKeys.map(\.name) + memberOnlyKeys)
+        let others = (section?.mapping?.entries ?? []).filter { !known.contains($0.key) && $0.value["command"] != nil }
+        return names.filter { $0 != "basebackup" } + others.map(\.key)
     }
 }

@@ -85,6 +85,7 @@ extension SectionWriter {
         for method in options.createReplicaMethods ?? [] {
             if let script = method.script { put(method.name, SectionWriter(script)) }
         }
+        for (name, script) in options.otherMethods.sorted(by: { $0.key < $1.key }) { put(name, SectionWriter(script)) }
         put("basebackup", options.basebackupOptions)
         var callbacks = SectionWriter()
         for event in Callbacks.Event.allCases { callbacks.put(event.rawValue, options.callbacks[event]) }

@@ -21,9 +21,9 @@ enum BootstrapRules {
             231, "bootstrap.failed", .bootstrap,
             when: "making the new cluster has failed, and the claim is ours",
             then: "remove `initialize`, so that another member can try",
-            { $0.claimIsOurs && ($0.failure(of: .bootstrap) ?? $0.failure(of: .clone)) != nil },
+            { $0.claimIsOurs && $0.makingHasJustFailed != nil },
             { s, _ in
-                let why = (s.failure(of: .bootstrap) ?? s.failure(of: .clone))?.message ?? ""
+                let why = s.makingHasJustFailed?.message ?? ""
                 return Outcome(
                     .removeInitialize(revision: s.view?.initializeRevision ?? 0),
                     reason: "making the new cluster failed (\(why)): removing the claim")
@@ -42,7 +42,7 @@ enum BootstrapRules {
             { s, _ in
                 guard let remote = s.settings.standbyCluster else { return Outcome(reason: "no remote server") }
                 return Outcome(
-                    .begin(.clone(from: remote)), reason: "standby cluster: copying \(remote.host):\(remote.port)")
+                    .begin(.clone(from: remote)), reason: "standby cluster: copying \(remote.place)")
             }),
         Rule(
             234, "bootstrap.start-standby", .bootstrap,
@@ -94,7 +94,10 @@ extension Situation {
 
     fileprivate var leadsAsItShould: Bool { settings.standbyCluster == nil ? iAmPrimary : iAmStandby }
 
-    fileprivate var bootstrapBacksOff: Bool {
-        [failure(of: .bootstrap), failure(of: .clone)].contains { $0.map { $0.retryAt > now } ?? false }
+    fileprivate var bootstrapBacksOff: Bool { makingHasJustFailed != nil }
+
+    /// An older failure counts no more: under the next claim it is tried again.
+    fileprivate var makingHasJustFailed: Memory.Failure? {
+        [failure(of: .bootstrap), failure(of: .clone)].compactMap { $0 }.first { $0.retryAt > now }
     }
 }

@@ -178,5 +178,12 @@ public struct Upstream: Hashable, Sendable {
         self.host = host
         self.port = port
     }
+
+    /// A standby cluster without a remote server: its leader replays what `restore_command` brings, and streams from
+    /// nobody.
+    public static let archive = Upstream(name: "the archive", host: "", port: 0, slot: .none)
+    public var isArchive: Bool { host.isEmpty }
+    /// Where it is, for people.
+    var place: String { isArchive ? name : "\(host):\(port)" }
 }
 

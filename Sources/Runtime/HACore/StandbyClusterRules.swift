@@ -66,7 +66,7 @@ enum StandbyClusterRules {
 extension Situation {
     var remote: Upstream? { settings.standbyCluster }
     var leadsStandbyCluster: Bool { iHoldTheLock && iAmStandby && remote != nil }
-    fileprivate var remoteText: String { remote.map { "\($0.host):\($0.port)" } ?? "nobody" }
+    fileprivate var remoteText: String { remote?.place ?? "nobody" }
     fileprivate var namedCandidates: [String] {
         candidates.filter { request?.candidate == nil || request?.candidate == $0 }
     }

@@ -1,4 +1,5 @@
 import Cluster
+import PostgresModel
 
 /// Whom this server streams from, and whom it copies.
 extension Situation {
@@ -10,10 +11,20 @@ extension Situation {
         return upstream
     }
 
-    /// Host and port decide; the name is only how we call it.
+    /// Host, port and slot decide; the name is only how we call it.
     func streams(from wanted: Upstream?) -> Bool {
+        if let wanted, wanted.isArchive, let standby { return standby.upstream == nil }
         guard let upstream = standby?.upstream, let wanted else { return false }
-        return upstream.host == wanted.host && upstream.port == wanted.port
+        return upstream.host == wanted.host && upstream.port == wanted.port && usesSlot(of: wanted, upstream.slot)
+    }
+
+    /// A standby cluster's `primary_slot_name` may change; members' slots are the server's own business.
+    private func usesSlot(of wanted: Upstream, _ used: Upstream.Slot) -> Bool {
+        switch wanted.slot {
+        case .ownName: true
+        case .named(let name): used == wanted.slot || (used == .ownName && name == slotName(forMember: me))
+        case .none: used == .none || used == .ownName
+        }
     }
 
     /// By the tags `replicatefrom` of that member and of those before it.

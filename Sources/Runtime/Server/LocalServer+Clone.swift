@@ -16,15 +16,18 @@ extension LocalServer {
         by deadline: BootInstant, progress: @escaping @Sendable (BackupProgress) -> Void = { _ in }
     ) async throws -> CloneOutcome {
         if let running = adopt() { throw ServerError(.wrongState, "PostgreSQL runs (\(running)): stop it first") }
-        let usable = methods.filter { source != nil || $0.worksWithoutLeader }
+        let server = source.flatMap { $0.isArchive ? nil : $0 }
+        let usable = methods.filter { server != nil || $0.worksWithoutLeader }
         guard !usable.isEmpty else {
-            throw ServerError(.wrongState, "there is no leader to copy from, and no method that works without one")
+            throw ServerError(
+                .wrongState,
+                "there is no server to copy from, and no method with 'no_leader: true' that works without one")
         }
         try writePassFile()
         let layout = try DirectoryLayout(settings.dataDirectory, files)
         var moved: [(from: String, to: String)] = []
         do {
-            try await tryMethods(usable, source, layout, &moved, by: deadline, progress)
+            try await tryMethods(usable, server, layout, &moved, by: deadline, progress)
             // The source's include file came along, if it lies in its data directory: its words are not ours.
             try rewriteInclude { $0 = IncludeFile() }
             try prepare(.standby(source))

@@ -12,6 +12,10 @@ public struct ServerDetails: Equatable, Sendable {
     public var replication: [JSON] = []
     /// Slots by name, with the position they keep: restart_lsn of physical, confirmed_flush_lsn of logical ones.
     public var slots: [String: LSN] = [:]
+    /// Commit time of the last replayed transaction, in the form of `startTime`; nil on a primary.
+    public var replayedTimestamp: String?
+    /// `restore_command` is set: a standby that does not stream reads its log from the archive.
+    public var readsArchive = false
 
     public init() {}
 }
@@ -23,6 +27,8 @@ extension LocalServer {
         guard lastRunning != nil, let row = try? await query(Self.detailsSQL, by: deadline) else { return details }
         details.version = row.value("version").flatMap { Int($0) }.map { ServerVersion($0) }
         details.startTime = row.value("started")
+        details.replayedTimestamp = row.value("replayed")
+        details.readsArchive = row.value("archive") == "t"
         details.replication = row.value("replication").flatMap { try? JSON(parsing: $0) }?.array ?? []
         for (name, position) in row.value("slots").flatMap({ try? JSON(parsing: $0) })?.object ?? JSONObject() {
             details.slots[name] = position.string.flatMap { LSN($0) }
@@ -47,6 +53,9 @@ extension LocalServer {
         select pg_catalog.current_setting('server_version_num') as version,
           pg_catalog.to_char(pg_catalog.pg_postmaster_start_time() at time zone 'UTC',
             'YYYY-MM-DD HH24:MI:SS.US+00:00') as started,
+          pg_catalog.to_char(pg_catalog.pg_last_xact_replay_timestamp() at time zone 'UTC',
+            'YYYY-MM-DD HH24:MI:SS.US+00:00') as replayed,
+          coalesce(pg_catalog.current_setting('restore_command', true), '') <> '' as archive,
           (select pg_catalog.json_agg(pg_catalog.json_build_object('usename', r.usename,
               'application_name', r.application_name, 'client_addr', r.client_addr, 'state', r.state,
               'sync_state', r.sync_state, 'sync_priority', r.sync_priority))

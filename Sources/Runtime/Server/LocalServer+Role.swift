@@ -37,6 +37,7 @@ extension LocalServer {
     /// - Throws: `overridden` when another file or ALTER SYSTEM stands above our include file.
     @discardableResult
     public func follow(_ upstream: Upstream, by deadline: BootInstant) async throws -> FollowOutcome {
+        guard !upstream.isArchive else { return try await stopStreaming(by: deadline) }
         let wanted = connectionInfo(to: upstream, application: settings.name).description
         let present = try await query(
             "select pg_catalog.current_setting('primary_conninfo', true), "
@@ -133,6 +134,7 @@ extension LocalServer {
 
     /// Writes the include file and the passfile it refers to.
     func writeInclude(for upstream: Upstream?) throws {
+        let upstream = upstream.flatMap { $0.isArchive ? nil : $0 }
         try rewriteInclude { file in
             file.primaryConnInfo = upstream.map { connectionInfo(to: $0, application: settings.name).description }
             file.primarySlotName = upstream.flatMap(slot(at:))
