@@ -125,6 +125,48 @@ public enum LegacyCluster {
         return facts
     }()
 
+    /// The same, but h2 streams from h1 already, with a directory, a port and a slot of its own, as pg_basebackup -R
+    /// sets one up.
+    public static let withStandby: ClusterFacts = {
+        var facts = Self.facts
+        facts.hosts[0].servers[0].sql?.slots = [
+            SlotFacts(name: "h2_old", isLogical: false, isActive: true, walStatus: "reserved")
+        ]
+        var standby = server
+        standby.postmasterPID = 815
+        standby.postmasterStartTicks = 77_001
+        standby.dataDirectory = "/srv/pg/shop"
+        standby.port = 5433
+        standby.unit = "postgresql@15-copy.service"
+        standby.debianCluster = "15/copy"
+        standby.configFile = "/etc/postgresql/15/copy/postgresql.conf"
+        standby.hbaFile = "/etc/postgresql/15/copy/pg_hba.conf"
+        standby.identFile = "/etc/postgresql/15/copy/pg_ident.conf"
+        standby.configFiles = [
+            file("/etc/postgresql/15/copy/postgresql.conf", "conf"), file("/etc/postgresql/15/copy/pg_hba.conf", hba),
+            file("/srv/pg/shop/postgresql.auto.conf", "auto"),
+        ]
+        standby.sql?.isInRecovery = true
+        standby.sql?.walReceiver = WALReceiverFacts(
+            status: "streaming", senderHost: "10.77.0.1", senderPort: 5432, slot: "h2_old")
+        standby.sql?.walReceiver?.timeline = Timeline(1)
+        for (name, value) in [("max_connections", "300"), ("wal_keep_size", "4096")] {
+            standby.sql?.settings.removeAll { $0.name == name }
+            standby.sql?.settings.append(setting(name, value))
+        }
+        for name in ["primary_conninfo", "primary_slot_name"] {
+            standby.sql?.settings.append(SettingFacts(
+                name: name, value: "***", context: "sighup", source: "configuration file",
+                sourceFile: "/srv/pg/shop/postgresql.auto.conf"))
+        }
+        facts.hosts[1].servers = [standby]
+        facts.hosts[1].target = TargetFacts(path: "/var/lib/postgresql/15/main", content: .absent)
+        return facts
+    }()
+
+    /// Its plan: h2 is taken over in place, h3 is built.
+    public static var standbyPlan: Plan { get throws { try planner.plan(spec, withStandby, findings) } }
+
     static func empty(_ name: String) -> HostFacts {
         HostFacts(
             host: name, system: system(name), installations: [installation],

@@ -282,4 +282,45 @@ let brokenServers: [Broken] = [
     Broken(
         "standby.settings", "a", .warn, "work_mem = 8192, the primary has 4096",
         standby { set("work_mem", "8192", in: &$0) }),
+    Broken("standby.in-place", "a", .fail, "PostgreSQL 12 reads primary_conninfo at its start only",
+        standby { $0.version = ServerVersion(120_022) }),
+    Broken("standby.in-place", "a", .fail, "it does not stream", standby { $0.walReceiver = nil }),
+    Broken("standby.in-place", "a", .fail, "its walreceiver is stopping", standby { $0.walReceiver?.status = "stopping" }),
+    Broken("standby.in-place", "a", .fail, "it streams from 10.9.9.9, which is no member",
+        standby { $0.walReceiver?.senderHost = "10.9.9.9" }),
+    Broken("standby.in-place", "a", .fail, "it receives timeline 3, the primary is on 1",
+        standby { $0.walReceiver?.timeline = Timeline(3) }),
+    Broken("standby.in-place", "a", .fail, "it replays 3600000 ms late",
+        standby { set("recovery_min_apply_delay", "3600000", in: &$0) }),
+    Broken("standby.in-place", "a", .fail, "its replay is paused", standby { $0.isReplayPaused = true }),
+    Broken("standby.in-place", "a", .fail, "recovery_target_timeline = 'current'",
+        standby { $0.settings.append(setting("recovery_target_timeline", "current")) }),
+    Broken("standby.in-place", "a", .fail, "primary_conninfo comes from its command line",
+        standby {
+            var row = setting("primary_conninfo", "host=10.0.0.1")
+            row.source = "command line"
+            $0.settings.append(row)
+        }),
+    Broken("standby.in-place", "a", .fail, "listen_addresses = 'localhost' keeps the other members out",
+        standby { set("listen_addresses", "localhost", in: &$0) }),
+    Broken("standby.in-place", "a", .fail, "cannot be asked: hot_standby is off") {
+        standby { _ in }(&$0)
+        $0.facts.hosts[1].servers[0].sql = nil
+    },
+    Broken("standby.in-place", "a", .fail, "2 standbys of this cluster run here") {
+        standby { _ in }(&$0)
+        $0.facts.hosts[1].servers.append($0.facts.hosts[1].servers[0])
+    },
+    Broken("standby.in-place", "a", .fail, "the inventory means another server") {
+        standby { _ in }(&$0)
+        $0.spec.hosts[1].postgres.port = 6000
+    },
+    Broken("standby.sync-name", "a", .fail, "'FIRST 1 (old_a, b)' does not name a") {
+        standby { _ in }(&$0)
+        $0.set("synchronous_standby_names", "FIRST 1 (old_a, b)")
+    },
 ]
+
+private func setting(_ name: String, _ value: String) -> SettingFacts {
+    SettingFacts(name: name, value: value, context: "sighup", source: "configuration file")
+}

@@ -125,10 +125,11 @@ let broken: [Broken] = [
         $0.facts.hosts[1].target?.content = .dataDirectory
         $0.facts.hosts[1].target?.control = Sample.control()
     },
-    Broken("target.directory", "a", .fail, "without an agent") {
+    Broken("target.directory", "a", .fail, "no standby that could be asked") {
         $0.facts.hosts[1].target?.content = .dataDirectory
         $0.facts.hosts[1].target?.control = Sample.control()
         $0.facts.hosts[1].servers = [Sample.server(recovering: true)]
+        $0.facts.hosts[1].servers[0].sql = nil
     },
     Broken("tablespaces.paths", "a", .fail, "/mnt/fast is not empty") {
         $0.sql { $0.tablespaces = [TablespaceFacts(name: "fast", location: "/mnt/fast", size: ByteCount(1 << 30))] }
@@ -211,6 +212,23 @@ struct RuleTests {
         #expect(findings.filter { $0.verdict != .ok } == [])
         // Nothing is left to copy.
         #expect(Set(allRules.map(\.name)).subtracting(findings.map(\.name)) == ["build.estimate"])
+    }
+
+    @Test func `a standby that runs, with its own port, is no obstacle`() {
+        var sample = Sample()
+        sample.facts.hosts[1].servers = [Sample.server(recovering: true)]
+        sample.facts.hosts[1].servers[0].sql?.walReceiver?.timeline = Timeline(1)
+        sample.facts.hosts[1].servers[0].port = 5433
+        sample.facts.hosts[1].listeningPorts = [22, 5433]
+        sample.facts.hosts[1].target = TargetFacts(
+            path: Sample.data, content: .dataDirectory, control: Sample.control(), freeSpace: ByteCount(1 << 20),
+            filesystem: "ext4")
+        sample.facts.hosts[1].target?.freeInodes = 10
+        sample.set("synchronous_standby_names", "ANY 1 (\"a\", c)")
+        let findings = evaluate(sample.facts, sample.spec)
+        #expect(findings.filter { $0.verdict == .fail } == [])
+        #expect(findings.first { $0.name == "standby.in-place" }?.summary == "process 100 streams from 10.0.0.1 on timeline 1: by a reload")
+        #expect(findings.first { $0.name == "wal.senders" }?.summary.contains("1 replicas to build") == true)
     }
 
     @Test func `an adopted cluster is all ok after a failover`() {

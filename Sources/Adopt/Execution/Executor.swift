@@ -161,7 +161,7 @@ public struct Executor: Sendable {
     /// Steps whose effect later steps build on: done once in this plan, they are not done again.
     private func isOnceOnly(_ step: PlannedStep) -> Bool {
         switch step.kind {
-        case .secrets, .settings, .configFiles, .streaming, .run, .pause: true
+        case .secrets, .settings, .configFiles, .upstream, .streaming, .run, .pause: true
         default: false
         }
     }

@@ -18,6 +18,22 @@ extension StepContext {
         return output.split(separator: "\n", omittingEmptySubsequences: true).joined(separator: "\n")
     }
 
+    /// Errors in its files that a reload of the server on this host would meet. A value that waits for a restart is shown
+    /// there too and is none.
+    func fileErrors(_ server: LocalServer) async throws -> String {
+        try await sql(
+            "SELECT sourcefile || ':' || sourceline || ': ' || error FROM pg_file_settings WHERE error IS NOT NULL "
+                + "AND NOT (error LIKE '%could not be applied%' AND EXISTS (SELECT FROM pg_settings s "
+                + "WHERE s.name = pg_file_settings.name AND s.context = 'postmaster'));",
+            on: host, server, purpose: "checking the configuration files"
+        ).replacing("\n", with: "; ")
+    }
+
+    /// Lets the server on this host read its files again.
+    func reload(_ server: LocalServer) async throws {
+        _ = try await sql("SELECT pg_reload_conf();", on: host, server, purpose: "reloading the configuration")
+    }
+
     /// The process's start in clock ticks; nil when it is gone.
     func startTicks(of pid: Int, on host: String) async throws -> UInt64? {
         let output = try await run(

@@ -150,3 +150,13 @@ public struct InstallationFacts: Codable, Equatable, Sendable {
         self.extensions = extensions
     }
 }
+
+extension HostFacts {
+    /// True: what a standby calls its sender is this host: its address, its name, or one of its interfaces.
+    public func isReached(by sender: String, inventoryAddress: String) -> Bool {
+        if sender.isEmpty { return false }
+        let own = network.addresses.map { $0.split(separator: "/").first.map(String.init) ?? $0 }
+        return sender == inventoryAddress || sender == system.hostname || sender == host || own.contains(sender)
+            || network.names[sender].map { $0.contains(inventoryAddress) } == true
+    }
+}

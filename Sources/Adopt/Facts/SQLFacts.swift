@@ -24,6 +24,8 @@ public struct SQLFacts: Codable, Equatable, Sendable {
     public var openPreparedTransactions: Int
     /// On a standby: where it streams from.
     public var walReceiver: WALReceiverFacts?
+    /// On a standby: somebody has paused its replay.
+    public var isReplayPaused: Bool?
     /// True: the newest attempt to archive a WAL file failed.
     public var archivingFails: Bool
     public var totalSize: ByteCount
@@ -205,6 +207,9 @@ public struct WALReceiverFacts: Codable, Equatable, Sendable {
     public var senderHost: String?
     public var senderPort: Int?
     public var slot: String?
+    /// Of the WAL that it has received, and how far that is on disk.
+    public var timeline: Timeline?
+    public var flushedLSN: LSN?
 
     public init(status: String, senderHost: String? = nil, senderPort: Int? = nil, slot: String? = nil) {
         self.status = status

@@ -19,7 +19,7 @@ extension PlanContext {
                 path: layout.agentConfiguration, owner: osUser(of: host), mode: "0640", content: text),
             unitFiles: unitFiles(of: host), unit: layout.unit, osUser: osUser(of: host),
             stateDirectory: layout.agentState, restPort: spec.replicas.restPort, storePrefix: storePrefix,
-            postmaster: isPrimary ? postmaster : nil)
+            postmaster: runningServer(of: host)?.identity)
     }
 
     private func agentConfiguration(of host: HostSpec) -> AgentConfiguration {
@@ -42,21 +42,22 @@ extension PlanContext {
 
     private func postgresSection(of host: HostSpec) -> AgentConfiguration.Postgres {
         let port = port(of: host)
-        let listen = (sql.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
+        let listen = (model(of: host).sql?.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
         return .init(
             listen: ListenAddress(hosts: listen.isEmpty ? ["localhost"] : listen, port: port),
             connectAddress: HostPort(host: host.address, port: port), dataDirectory: dataDirectory(of: host),
-            configDirectory: configDirectory, binDirectory: binDirectory(of: host),
+            configDirectory: configDirectory(of: host), binDirectory: binDirectory(of: host),
             pgpass: "\(layout.agentState)/pgpass", superuser: Login(username: osUser(of: host)),
             replication: credentials(Layout.replicationRole), rewind: credentials(Layout.rewindRole),
             parameters: parameters(of: host), useUnixSocket: true)
     }
 
     private func ownSection(of host: HostSpec) -> AgentConfiguration.Own {
-        let isOutside = configDirectory != nil
+        let isOutside = configDirectory(of: host) != nil
+        let model = model(of: host)
         return .init(
-            stateDirectory: layout.agentState, configFile: isOutside ? server.configFile : nil,
-            hbaFile: isOutside ? server.hbaFile : nil, identFile: isOutside ? server.identFile : nil,
+            stateDirectory: layout.agentState, configFile: isOutside ? model.configFile : nil,
+            hbaFile: isOutside ? model.hbaFile : nil, identFile: isOutside ? model.identFile : nil,
             includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host),
             storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address })
     }

@@ -7,7 +7,7 @@ extension PlanContext {
     func clusterSteps(_ name: StepName) throws(PlanningError) -> [PlannedStep] {
         switch name {
         case .lock: [lockStep()]
-        case .backup: [backupStep()]
+        case .backup: [backupStep(primary)]
         case .bundle: try bundleSteps()
         case .secrets: secretsSteps()
         case .roles: isAdopted(primary) ? [] : [rolesStep()]
@@ -18,7 +18,7 @@ extension PlanContext {
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .restart: try restartSteps()
-        case .slot, .baseBackup, .configFiles, .streaming, .verify, .unlock, .run, .pause: []
+        case .slot, .baseBackup, .configFiles, .upstream, .streaming, .verify, .unlock, .run, .pause: []
         }
     }
 
@@ -29,12 +29,15 @@ extension PlanContext {
             estimate: StepEstimate(.milliseconds(200)), undo: "the lock is removed at the end and by release")
     }
 
-    private func backupStep() -> PlannedStep {
-        var files = server.configFiles.map(\.path)
-        if let directory = configDirectory, server.debianCluster != nil { files.append("\(directory)/start.conf") }
+    func backupStep(_ host: HostSpec) -> PlannedStep {
+        let model = model(of: host)
+        var files = model.configFiles.map(\.path)
+        if let directory = configDirectory(of: host), model.debianCluster != nil {
+            files.append("\(directory)/start.conf")
+        }
         files = files.reduce(into: []) { unique, path in if !unique.contains(path) { unique.append(path) } }
         return PlannedStep(
-            host: primary.name, kind: .backup(BackupChange(files: files, directory: layout.backup)), effect: .none,
+            host: host.name, kind: .backup(BackupChange(files: files, directory: layout.backup)), effect: .none,
             summary: "copy \(files.count) configuration files to \(layout.backup)",
             estimate: StepEstimate(.milliseconds(300)), undo: "the copies stay until release has used them")
     }
@@ -122,30 +125,25 @@ extension PlanContext {
     ]
 
     private func hbaSteps() throws(PlanningError) -> [PlannedStep] {
-        let change = try hbaChange()
-        if change.edit.changesNothing { return [] }
-        return [
-            PlannedStep(
-                host: primary.name, kind: .hba(change), effect: .reload,
-                summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
-                    + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
-                estimate: StepEstimate(.seconds(1)),
-                undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")
-        ]
+        try hbaStep(primary).map { [$0] } ?? []
+    }
+
+    /// Nil: the rules are there already.
+    func hbaStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep? {
+        let change = try hbaChange(of: host)
+        if change.edit.changesNothing { return nil }
+        return PlannedStep(
+            host: host.name, kind: .hba(change), effect: .reload,
+            summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+                + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
+            estimate: StepEstimate(.seconds(1)),
+            undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")
     }
 
     private func settingsStep() throws(PlanningError) -> PlannedStep {
         let (settings, _) = settingsOfPrimary()
-        let (path, needsInclude) = settingsFile()
-        var include: FileEdit?
-        if needsInclude {
-            let main = server.configFile ?? "\(server.dataDirectory)/postgresql.conf"
-            guard let before = configText(main) else {
-                throw PlanningError(.missingFacts, host: primary.name, "\(main) could not be read")
-            }
-            let edit = FileEdit(path: main, edit: .appendLine("include_if_exists = '\(path.lastPart)'"), before: before)
-            include = edit.changesNothing ? nil : edit
-        }
+        let path = settingsFile(of: primary).path
+        let include = try includeLine(of: primary)
         let file = try includeFile(of: primary, standby: nil)
         let changed = settings.filter { $0.isReloadable && $0.old != $0.new }
         return PlannedStep(
@@ -191,9 +189,10 @@ extension PlanContext {
             host: host.name, kind: .agent(change), effect: .service,
             summary: change.role == .leader
                 ? "start \(layout.unit): it takes over process \(server.postmasterPID) as it runs and gets the lease"
-                : "start \(layout.unit): it starts the server as a standby of \(primary.name)",
+                : change.postmaster.map { "start \(layout.unit): it takes over process \($0.pid), the standby, as it runs" }
+                    ?? "start \(layout.unit): it starts the server as a standby of \(primary.name)",
             estimate: StepEstimate(change.role == .leader ? .seconds(2) : .seconds(3)),
-            undo: change.role == .leader
+            undo: change.postmaster != nil
                 ? "stop and disable the agent; the server runs on"
                 : "stop and disable the agent, then the standby it started")
     }

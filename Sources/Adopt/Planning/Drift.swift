@@ -118,6 +118,13 @@ struct OwnChanges {
             case .store: wroteStore = true
             case .legacyUnit(let change):
                 if let path = change.startConf { rewritten.insert(Path(host: step.host, path: path)) }
+            case .upstream(let change):
+                for path in [change.file.path, change.overridingFile].compactMap({ $0 }) {
+                    rewritten.insert(Path(host: step.host, path: path))
+                }
+                if let include = change.include {
+                    edits[Path(host: step.host, path: include.path)] = include.digestAfter
+                }
             case .baseBackup: builtHosts.insert(step.host)
             case .agent(let change):
                 wroteStore = true

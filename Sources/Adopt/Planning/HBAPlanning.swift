@@ -13,17 +13,22 @@ extension PlanContext {
         return rules
     }
 
-    func hbaChange() throws(PlanningError) -> HBAChange {
-        guard let path = server.hbaFile, let before = server.hbaText else {
-            throw PlanningError(.missingFacts, host: primary.name, "pg_hba.conf could not be read")
+    /// For the primary, or for a standby with a pg_hba.conf of its own; another member proves that it gets in.
+    func hbaChange(of host: HostSpec) throws(PlanningError) -> HBAChange {
+        let running = model(of: host)
+        guard let path = running.hbaFile, let before = running.hbaText else {
+            throw PlanningError(.missingFacts, host: host.name, "pg_hba.conf could not be read")
         }
         let edit = FileEdit(path: path, edit: .managedBlock(hbaRules()), before: before)
-        let probes = replicas.prefix(1).map { replica in
+        let isPrimary = host.name == primary.name
+        let probes = (isPrimary ? Array(replicas.prefix(1)) : [primary]).map { client in
             HBAChange.Probe(
-                host: replica.name, address: primary.address, port: server.port, role: Layout.rewindRole,
-                passfile: layout.passfile, osUser: osUser(of: replica), binDirectory: binDirectory(of: replica))
+                host: client.name, address: host.address, port: running.port, role: Layout.rewindRole,
+                passfile: layout.passfile, osUser: osUser(of: client), binDirectory: binDirectory(of: client))
         }
-        return HBAChange(server: local, edit: edit, probes: Array(probes), stateDirectory: layout.state)
+        return HBAChange(
+            server: running.local, edit: edit, probes: probes, stateDirectory: layout.state,
+            dataDirectory: isPrimary ? nil : running.dataDirectory)
     }
 
     /// pg_hba.conf wants a mask for addresses and none for names.

@@ -1,3 +1,4 @@
+import Facts
 import Inventory
 import PostgresModel
 
@@ -7,21 +8,18 @@ extension PlanContext {
         if let service = postgres(of: host).service {
             return service.hasSuffix(".service") ? service : service + ".service"
         }
-        guard let unit = server.unit, unit.hasSuffix(".service"), unit != layout.unit else {
-            return debianUnit
+        let model = model(of: host)
+        guard let unit = model.unit, unit.hasSuffix(".service"), unit != layout.unit else {
+            return model.debianCluster.map { cluster in
+                "postgresql@\(cluster.split(separator: "/").joined(separator: "-")).service"
+            }
         }
         return unit
     }
 
-    private var debianUnit: String? {
-        server.debianCluster.map { cluster in
-            "postgresql@\(cluster.split(separator: "/").joined(separator: "-")).service"
-        }
-    }
-
     func legacyUnitChange(of host: HostSpec) -> LegacyUnitChange? {
         guard let unit = legacyUnit(of: host) else { return nil }
-        let isPrimary = host.name == primary.name
+        let running = runningServer(of: host)
         return LegacyUnitChange(
             unit: unit,
             dropIn: FileWrite(
@@ -29,8 +27,8 @@ extension PlanContext {
             marker: FileWrite(
                 path: layout.marker,
                 content: "\(unit) belongs to the pgadopt agent \(layout.unit). pgadopt release removes this file.\n"),
-            startConf: startConf, scope: isPrimary ? layout.serverScope : nil,
-            postmaster: isPrimary ? postmaster : nil, pidFile: isPrimary ? pidFile : nil, agentUnit: layout.unit)
+            startConf: startConf(of: host), scope: running == nil ? nil : layout.serverScope,
+            postmaster: running?.identity, pidFile: running.flatMap(pidFile), agentUnit: layout.unit)
     }
 
     /// Every line here was tried on Debian 12: RefuseManualStop alone still lets `systemctl restart postgresql`
@@ -62,13 +60,13 @@ extension PlanContext {
     }
 
     /// Debian's pg_ctlcluster asks this file when it is called without systemd.
-    private var startConf: String? {
-        guard let cluster = server.debianCluster, let directory = configDirectory else { return nil }
+    private func startConf(of host: HostSpec) -> String? {
+        guard let cluster = model(of: host).debianCluster, let directory = configDirectory(of: host) else { return nil }
         return directory.hasSuffix(cluster) ? "\(directory)/start.conf" : nil
     }
 
-    private var pidFile: String? {
-        sql.setting("external_pid_file").flatMap { $0.isEmpty ? nil : $0 }
+    private func pidFile(of server: ServerFacts) -> String? {
+        server.sql?.setting("external_pid_file").flatMap { $0.isEmpty ? nil : $0 }
             ?? server.debianCluster.map { cluster in
                 "/run/postgresql/\(cluster.split(separator: "/").joined(separator: "-")).pid"
             }

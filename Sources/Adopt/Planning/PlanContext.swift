@@ -13,6 +13,8 @@ struct PlanContext {
     var server: ServerFacts
     var sql: SQLFacts
     var control: ControlFacts
+    /// Standbys of this cluster that run on other members without an agent, by member: they are taken over in place.
+    var standbys: [String: ServerFacts] = [:]
     var bundle: BundleSource?
     /// Given: the plan restarts the server in it, and does nothing else.
     var restartWindow: RestartWindow?
@@ -49,6 +51,7 @@ struct PlanContext {
                 .unsupported, host: primary.name,
                 "the server on port \(server.port) is a standby; the inventory's primary must be the writable server")
         }
+        for host in replicas where !isAdopted(host) { standbys[host.name] = runningStandby(on: host) }
     }
 
     /// After a failover the leader is another member than the inventory's primary; the store says which.
@@ -83,29 +86,21 @@ struct PlanContext {
     // MARK: What holds for one member
 
     func postgres(of host: HostSpec) -> PostgresSpec { host.postgres.merged(over: spec.postgres) }
-    func osUser(of host: HostSpec) -> String { postgres(of: host).osUser ?? server.osUser }
-    func port(of host: HostSpec) -> Int { postgres(of: host).port ?? server.port }
-    func dataDirectory(of host: HostSpec) -> String { postgres(of: host).dataDirectory ?? server.dataDirectory }
+    func osUser(of host: HostSpec) -> String { postgres(of: host).osUser ?? model(of: host).osUser }
+    func port(of host: HostSpec) -> Int { postgres(of: host).port ?? model(of: host).port }
+    func dataDirectory(of host: HostSpec) -> String { postgres(of: host).dataDirectory ?? model(of: host).dataDirectory }
 
     /// The inventory's, or the newest installation of the primary's major version, or the primary's path.
     func binDirectory(of host: HostSpec) -> String {
-        if host.name == primary.name { return server.binDirectory }
+        if let running = runningServer(of: host) { return running.binDirectory }
         if let directory = postgres(of: host).binDirectory { return directory }
         let installations = facts.host(host.name)?.installations.filter { $0.version.major == sql.version.major } ?? []
         return installations.max { $0.version < $1.version }?.binDirectory ?? server.binDirectory
     }
 
     var socketDirectory: String { server.socketDirectories.first ?? "/tmp" }
-
-    var local: LocalServer {
-        LocalServer(
-            osUser: server.osUser, binDirectory: server.binDirectory, socketDirectory: socketDirectory,
-            port: server.port)
-    }
-
-    var postmaster: PostmasterIdentity {
-        PostmasterIdentity(pid: server.postmasterPID, startTicks: server.postmasterStartTicks)
-    }
+    var local: LocalServer { server.local }
+    var postmaster: PostmasterIdentity { server.identity }
 
     var replicas: [HostSpec] { spec.members.filter { $0.name != primary.name } }
     var storePrefix: String { "/\(spec.store.namespace.trimmingSlashes)/\(spec.name)/" }
@@ -123,11 +118,12 @@ struct PlanContext {
                 == true
     }
 
-    /// The configuration directory when it is not the data directory (Debian).
-    var configDirectory: String? {
-        guard let file = server.configFile else { return nil }
+    /// The configuration directory of a member when it is not the data directory (Debian).
+    func configDirectory(of host: HostSpec) -> String? {
+        let model = model(of: host)
+        guard let file = model.configFile else { return nil }
         let directory = file.directoryPart
-        return directory == server.dataDirectory ? nil : directory
+        return directory == model.dataDirectory ? nil : directory
     }
 
     func primaryServer() -> PrimaryServer {

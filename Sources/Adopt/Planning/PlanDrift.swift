@@ -18,7 +18,7 @@ extension PlanContext {
     private func drift(of sql: SQLFacts, _ host: String) -> [DriftNote] {
         var notes: [DriftNote] = []
         let own = Set(settingsOfPrimary().settings.filter { !$0.isReloadable }.map(\.name))
-        for setting in sql.settings where setting.pendingRestart && setting.sourceFile != settingsFile().path {
+        for setting in sql.settings where setting.pendingRestart && setting.sourceFile != settingsFile(of: primary).path {
             // Our include file repeats what runs, so that a restart does not change it.
             let isPinned = own.contains(setting.name)
             notes.append(DriftNote(

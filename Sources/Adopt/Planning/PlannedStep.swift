@@ -85,6 +85,7 @@ public enum StepName: String, Codable, CaseIterable, Sendable {
     case slot
     case baseBackup = "base-backup"
     case configFiles = "config-files"
+    case upstream
     case streaming
     case verify
     case unlock

@@ -72,7 +72,7 @@ private struct StepList {
             case .pause(let pause): [context.pauseStep(pause, replica: replica?.name)]
             case .step(let name):
                 if let replica {
-                    try context.replicaSteps(name, replica).map { [$0] } ?? []
+                    try context.replicaSteps(name, replica)
                 } else if place == .finish {
                     context.finishSteps(name).map { [$0] } ?? []
                 } else {
@@ -110,6 +110,7 @@ private struct StepList {
         case .secrets where isReplica: required.append(PlannedStep.id(host: primary, name: .secrets))
         case .hba(let change):
             required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
+        case .upstream: required.append(PlannedStep.id(host: step.host, name: .secrets))
         case .slot: required = [PlannedStep.id(host: primary, name: .agent)].filter(ids.contains)
         case .restart: required.append(PlannedStep.id(host: primary, name: .settings))
         case .unlock where playbook == .restart: required.append(PlannedStep.id(host: primary, name: .restart))

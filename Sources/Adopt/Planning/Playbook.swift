@@ -63,6 +63,11 @@ public struct Playbook: Equatable, Sendable {
         case .baseBackup:
             [(.slot, "without the slot the WAL of the copy could be gone at its end"), (.hba, "it could not connect")]
         case .configFiles: [(.baseBackup, "the data directory must be there")]
+        case .upstream:
+            [
+                (.slot, "without the slot WAL that it needs could be gone"), (.backup, "the files of before must be kept"),
+                (.hba, "it could not connect"),
+            ]
         case .streaming: [(.agent, "the agent starts the replica")]
         case .verify: [(.agent, "there would be nothing to verify")]
         case .unlock: [(.lock, "there would be nothing to unlock"), (.verify, "the result must be known first")]

@@ -70,6 +70,37 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var directories: [String] { [dataDirectory] + tablespaces + (walDirectory.map { [$0] } ?? []) }
 }
 
+/// A standby that runs already follows the primary by our login and a slot of ours from now on: by a reload.
+public struct UpstreamChange: Codable, Equatable, Sendable {
+    /// Where it has streamed from until now.
+    public struct Former: Codable, Equatable, Sendable {
+        /// The member that sends to it.
+        public var host: String
+        public var server: LocalServer
+        /// Kept by name, but emptied while it is not used: it would keep WAL for ever.
+        public var slot: String?
+    }
+
+    public var member: String
+    public var server: LocalServer
+    public var dataDirectory: String
+    /// The process that must not change.
+    public var postmaster: PostmasterIdentity
+    /// Our include file, with the standby's settings.
+    public var file: FileWrite
+    public var include: FileEdit?
+    /// `postgresql.auto.conf`, when ALTER SYSTEM has set what stands in our file: it would win.
+    public var overridingFile: String?
+    /// The names that ALTER SYSTEM RESET takes out of it.
+    public var overridden: [String]
+    public var primaryHost: String
+    public var primary: LocalServer
+    /// On the primary.
+    public var slot: String
+    /// Nil: no member of the inventory.
+    public var former: Former?
+}
+
 /// Configuration files of the primary that lie outside its data directory, copied; and what makes it a standby.
 public struct ConfigFilesChange: Codable, Equatable, Sendable {
     public var sourceHost: String

@@ -4,16 +4,22 @@ import PostgresModel
 
 /// The steps that build one replica, and those that end the adoption.
 extension PlanContext {
-    func replicaSteps(_ name: StepName, _ host: HostSpec) throws(PlanningError) -> PlannedStep? {
+    /// Where a standby runs already, it is not copied: its files are kept, and it is pointed at the primary by ours.
+    func replicaSteps(_ name: StepName, _ host: HostSpec) throws(PlanningError) -> [PlannedStep] {
         switch name {
-        case .slot: slotStep(host)
-        case .baseBackup: baseBackupStep(host)
-        case .configFiles: try configFilesStep(host)
-        case .legacyUnit: legacyUnitChange(of: host).map { legacyUnitStep($0, host) }
-        case .agent: try agentStep(host)
-        case .streaming: streamingStep(host)
-        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store: nil
-        case .verify, .unlock, .run, .pause: nil
+        case .slot: [slotStep(host)]
+        case .baseBackup: [standbys[host.name] == nil ? baseBackupStep(host) : backupStep(host)]
+        case .configFiles:
+            if let standby = standbys[host.name] {
+                try [hbaStep(host), upstreamStep(host, standby)].compactMap { $0 }
+            } else {
+                [try configFilesStep(host)]
+            }
+        case .legacyUnit: legacyUnitChange(of: host).map { [legacyUnitStep($0, host)] } ?? []
+        case .agent: [try agentStep(host)]
+        case .streaming: [streamingStep(host)]
+        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .upstream: []
+        case .verify, .unlock, .run, .pause: []
         }
     }
 
@@ -26,7 +32,8 @@ extension PlanContext {
                     ClusterCheck(
                         leader: primary.name, members: spec.members.map(\.name), storePrefix: storePrefix,
                         primary: local,
-                        postmaster: postmaster, startTime: server.startTime)),
+                        postmaster: postmaster, startTime: server.startTime,
+                        standbys: standbys.isEmpty ? nil : standbys.mapValues(\.identity))),
                 effect: .none,
                 summary:
                     "prove that process \(server.postmasterPID) is still the server and every member is in its place",
@@ -77,7 +84,7 @@ extension PlanContext {
             facts.host(name)?.network.interfaces.compactMap(\.megabits).max()
         }
         let link = links.min().map { Int64($0) * 125_000 / 2 } ?? .max
-        let share = min(100 << 20, link) / Int64(max(1, replicas.count { !isAdopted($0) }))
+        let share = min(100 << 20, link) / Int64(max(1, replicas.count { !isAdopted($0) && standbys[$0.name] == nil }))
         let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
         let wait: Duration = spec.replicas.checkpoint == .fast ? .seconds(5) : .seconds(270)
         let time = wait + transferTime(sql.totalSize, perSecond: rate)
@@ -92,7 +99,7 @@ extension PlanContext {
     }
 
     private func configFilesStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
-        let paths = configDirectory.map { [$0] } ?? []
+        let paths = configDirectory(of: host).map { [$0] } ?? []
         let standby = ManagedConfiguration.Standby(
             primaryConnInfo: primaryConnection(for: host), primarySlotName: slotName(forMember: host.name))
         let change = ConfigFilesChange(
@@ -107,7 +114,7 @@ extension PlanContext {
             estimate: StepEstimate(.milliseconds(500)), undo: "remove the files that this step created")
     }
 
-    private func primaryConnection(for host: HostSpec) -> ConnectionInfo {
+    func primaryConnection(for host: HostSpec) -> ConnectionInfo {
         .replication(
             host: primary.address, port: server.port, user: Layout.replicationRole, passfile: layout.passfile,
             applicationName: host.name)

@@ -47,7 +47,7 @@ public struct AgentChange: Codable, Equatable, Sendable {
     public var restPort: Int
     /// `/NAMESPACE/SCOPE/`
     public var storePrefix: String
-    /// On the primary: the process the agent must adopt.
+    /// Where a server runs already: the process that the agent must adopt.
     public var postmaster: PostmasterIdentity?
 
     public init(

@@ -49,7 +49,7 @@ extension PlanContext {
     private func walKeepCap() -> SettingChange? {
         // An earlier plan of ours has set it already.
         let running = sql.settings.first { $0.name == "max_slot_wal_keep_size" }
-        if let running, running.sourceFile == settingsFile().path, running.value != "-1" {
+        if let running, running.sourceFile == settingsFile(of: primary).path, running.value != "-1" {
             let value = running.value + (running.unit ?? "")
             return SettingChange(name: running.name, old: value, new: value, isReloadable: true)
         }
@@ -75,7 +75,7 @@ extension PlanContext {
         let unit = sql.version.major < 13 ? max(1, (Int64(sql.setting("wal_segment_size") ?? "") ?? 16 << 20) >> 20) : 1
         func text(_ value: Int64) -> String { unit == 1 && sql.version.major >= 13 ? "\(value)MB" : "\(value)" }
         // An earlier plan of ours has set it already.
-        if setting.sourceFile == settingsFile().path {
+        if setting.sourceFile == settingsFile(of: primary).path {
             return SettingChange(name: name, old: text(running), new: text(running), isReloadable: true)
         }
         guard let free = primaryFacts.target?.walFreeSpace ?? primaryFacts.target?.freeSpace else { return nil }
@@ -89,16 +89,31 @@ extension PlanContext {
     }
 
     /// Where our settings go, and the line that includes them when no included directory does.
-    func settingsFile() -> (path: String, needsIncludeLine: Bool) {
-        guard let main = server.configFile else { return ("\(server.dataDirectory)/pgadopt.conf", true) }
+    func settingsFile(of host: HostSpec) -> (path: String, needsIncludeLine: Bool) {
+        let model = model(of: host)
+        guard let main = model.configFile else { return ("\(model.dataDirectory)/pgadopt.conf", true) }
         let directory = main.directoryPart
         // Debian's postgresql.conf ends with include_dir = 'conf.d'.
-        if includedDirectory() == "\(directory)/conf.d" { return ("\(directory)/conf.d/zz-pgadopt.conf", false) }
+        if includedDirectory(of: host) == "\(directory)/conf.d" { return ("\(directory)/conf.d/zz-pgadopt.conf", false) }
         return ("\(directory)/pgadopt.conf", true)
     }
 
-    private func includedDirectory() -> String? {
-        guard let main = server.configFile, let text = configText(main) else { return nil }
+    /// The line in a member's postgresql.conf that includes our file; nil: it is there, or a directory includes it.
+    func includeLine(of host: HostSpec) throws(PlanningError) -> FileEdit? {
+        let (path, needsInclude) = settingsFile(of: host)
+        guard needsInclude else { return nil }
+        let model = model(of: host)
+        let main = model.configFile ?? "\(model.dataDirectory)/postgresql.conf"
+        guard let before = main == model.configFile ? model.configText : nil else {
+            throw PlanningError(.missingFacts, host: host.name, "\(main) could not be read")
+        }
+        let edit = FileEdit(path: main, edit: .appendLine("include_if_exists = '\(path.lastPart)'"), before: before)
+        return edit.changesNothing ? nil : edit
+    }
+
+    private func includedDirectory(of host: HostSpec) -> String? {
+        let model = model(of: host)
+        guard let main = model.configFile, let text = model.configText else { return nil }
         let directory = main.directoryPart
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { " \t='".contains($0) })
@@ -109,12 +124,6 @@ extension PlanContext {
         return nil
     }
 
-    /// The text of a configuration file of the primary, when the survey read it.
-    func configText(_ path: String) -> String? {
-        if path == server.hbaFile { return server.hbaText }
-        return path == server.configFile ? server.configText : nil
-    }
-
     /// What our include file says on a member, standby settings aside; the agent's configuration repeats it, since
     /// the agent writes the file anew when the member's role changes.
     func parameters(of host: HostSpec) -> [String: String] {
@@ -122,11 +131,11 @@ extension PlanContext {
         for change in settingsOfPrimary().settings { values[change.name] = change.new }
         // Each host has its own disk.
         if host.name != primary.name { values["max_slot_wal_keep_size"] = nil }
-        if !server.socketDirectories.isEmpty {
-            values["unix_socket_directories"] = server.socketDirectories.joined(separator: ",")
-        }
+        let sockets = model(of: host).socketDirectories
+        if !sockets.isEmpty { values["unix_socket_directories"] = sockets.joined(separator: ",") }
+        if let standby = standbys[host.name] { return parameters(values, ofStandby: standby) }
         // Where the directory's place is set by Debian's file, a member elsewhere needs its own.
-        if dataDirectory(of: host) != server.dataDirectory, configDirectory != nil {
+        if dataDirectory(of: host) != server.dataDirectory, configDirectory(of: host) != nil {
             values["data_directory"] = dataDirectory(of: host)
         }
         if port(of: host) != server.port { values["port"] = String(port(of: host)) }
@@ -146,8 +155,9 @@ extension PlanContext {
 
     /// Our include file; below the data directory it follows that of the member.
     func settingsPath(of host: HostSpec) -> String {
-        let path = settingsFile().path
-        guard path.hasPrefix(server.dataDirectory + "/") else { return path }
-        return dataDirectory(of: host) + path.dropFirst(server.dataDirectory.count)
+        let path = settingsFile(of: host).path
+        let directory = model(of: host).dataDirectory
+        guard path.hasPrefix(directory + "/") else { return path }
+        return dataDirectory(of: host) + path.dropFirst(directory.count)
     }
 }

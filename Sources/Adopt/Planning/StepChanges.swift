@@ -99,6 +99,8 @@ public struct HBAChange: Codable, Equatable, Sendable {
     public var probes: [Probe]
     /// Where the file of before is kept while the change is on trial.
     public var stateDirectory: String
+    /// Of the server that reads the file; nil: the primary's.
+    public var dataDirectory: String?
 }
 
 /// One setting, old and new.
@@ -150,4 +152,6 @@ public struct ClusterCheck: Codable, Equatable, Sendable {
     public var postmaster: PostmasterIdentity
     /// As PostgreSQL printed it before.
     public var startTime: String?
+    /// The processes of standbys that were taken over in place, by member.
+    public var standbys: [String: PostmasterIdentity]?
 }

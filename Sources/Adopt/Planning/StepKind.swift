@@ -14,6 +14,7 @@ public enum StepKind: Equatable, Sendable {
     case slot(SlotChange)
     case baseBackup(BaseBackupChange)
     case configFiles(ConfigFilesChange)
+    case upstream(UpstreamChange)
     case streaming(StreamingCheck)
     case verify(ClusterCheck)
     case unlock(LockChange)
@@ -36,6 +37,7 @@ public enum StepKind: Equatable, Sendable {
         case .slot: .slot
         case .baseBackup: .baseBackup
         case .configFiles: .configFiles
+        case .upstream: .upstream
         case .streaming: .streaming
         case .verify: .verify
         case .unlock: .unlock
@@ -76,6 +78,7 @@ extension StepKind: Codable {
         case .slot(let change): try container.encode(change, forKey: .change)
         case .baseBackup(let change): try container.encode(change, forKey: .change)
         case .configFiles(let change): try container.encode(change, forKey: .change)
+        case .upstream(let change): try container.encode(change, forKey: .change)
         case .streaming(let change): try container.encode(change, forKey: .change)
         case .verify(let change): try container.encode(change, forKey: .change)
         case .run(let change): try container.encode(change, forKey: .change)
@@ -101,6 +104,7 @@ extension StepKind: Codable {
         case .slot: self = .slot(try change())
         case .baseBackup: self = .baseBackup(try change())
         case .configFiles: self = .configFiles(try change())
+        case .upstream: self = .upstream(try change())
         case .streaming: self = .streaming(try change())
         case .verify: self = .verify(try change())
         case .unlock: self = .unlock(try change())

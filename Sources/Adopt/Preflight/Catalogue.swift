@@ -162,7 +162,7 @@ public let catalogue: [CatalogueEntry] = [
     .by(121, "etcd.space/auth/tls", "store.space"),
     .by(122, "dcs.prefix", "store.prefix"),
     .by(123, "quorum.topology", "store.places"),
-    .by(124, "standby.sameness", "standby.sameness standby.lag standby.upstream"),
+    .by(124, "standby.sameness", "standby.sameness standby.in-place standby.lag standby.upstream"),
     .by(125, "standby.delayed", "standby.delayed"),
     .by(126, "standby.conf", "standby.trigger standby.settings"),
     .by(127, "standby.hba/ports", "hba.members"),

@@ -52,7 +52,11 @@ struct ClusterPicture: Sendable {
     }
 
     /// The port PostgreSQL has, or will have, on a host.
-    func port(of host: HostSpec) -> Int { postgres(host).port ?? primaryServer?.port ?? 5432 }
+    func port(of host: HostSpec) -> Int {
+        if let port = postgres(host).port { return port }
+        let running = hosts.first { $0.name == host.name }.flatMap { standby(on: $0) }
+        return running?.port ?? primaryServer?.port ?? 5432
+    }
 
     /// True: an agent runs there, or is set up and off, and the data directory holds this cluster.
     func isAdopted(_ host: Host) -> Bool {
@@ -63,8 +67,21 @@ struct ClusterPicture: Sendable {
             || host.facts.servers.contains { $0.control?.systemIdentifier == identifier }
     }
 
+    /// The running standby of this cluster on a host, that the plan would take over in place; nil: none, several, or an
+    /// agent has it.
+    func standby(on host: Host) -> ServerFacts? {
+        guard let identifier = systemIdentifier, host.name != primary?.name, !isAdopted(host) else { return nil }
+        let wanted = postgres(host.spec)
+        let found = host.facts.servers.filter { server in
+            server.control?.systemIdentifier == identifier && server.sql?.isInRecovery == true
+                && (wanted.dataDirectory == nil || wanted.dataDirectory == server.dataDirectory)
+                && (wanted.port == nil || wanted.port == server.port)
+        }
+        return found.count == 1 ? found[0] : nil
+    }
+
     /// Replicas that the plan would build.
-    var replicasToBuild: [Host] { replicas.filter { !isAdopted($0) } }
+    var replicasToBuild: [Host] { replicas.filter { !isAdopted($0) && standby(on: $0) == nil } }
 
     /// The installation that a host's server would run from: the inventory's directory, else the highest minor
     /// version of the primary's major one.

@@ -45,13 +45,14 @@ struct ConnectionSimulation {
         }
     }
 
-    /// The rules that a member's server will have: its own once it is adopted, else the primary's with the managed
-    /// block that the plan puts at the top. Nil: no text is known.
+    /// The rules that a member's server will have: its own once it is adopted; else the primary's, or those of a
+    /// standby that runs, with the managed block that the plan puts at the top. Nil: no text is known.
     func file(of host: ClusterPicture.Host) -> HBAFile? { files[host.name] }
 
     private static func file(of host: ClusterPicture.Host, _ picture: ClusterPicture) -> HBAFile? {
         if picture.isAdopted(host), let text = picture.server(on: host)?.hbaText { return HBAFile(text: text) }
-        guard let text = picture.primaryServer?.hbaText else { return nil }
+        // A standby that is taken over keeps its own file; the plan puts the block into it too.
+        guard let text = (picture.standby(on: host) ?? picture.primaryServer)?.hbaText else { return nil }
         let lines = picture.members.flatMap { member in
             let address = mask(member.spec.address)
             return [

@@ -27,6 +27,7 @@ public let ruleGroups: [RuleGroup] = [
     RuleGroup(title: "The store's health", rules: storeHealthRules),
     RuleGroup(title: "Roles of the servers", rules: standbyRules),
     RuleGroup(title: "Standbys", rules: standbyDetailRules),
+    RuleGroup(title: "Standbys, taken over", rules: standbyTakeoverRules),
 ]
 
 /// Every check, in the order of the documentation.

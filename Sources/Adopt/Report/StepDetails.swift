@@ -26,6 +26,7 @@ struct StepDetails {
                 + change.tablespaces.map { "tablespace at \($0)" }
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
+        case .upstream(let change): upstream(change)
         case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
         case .secrets(let change):
             change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)
@@ -34,6 +35,14 @@ struct StepDetails {
         case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])
         case .lock, .streaming, .verify, .unlock, .pause: []
         }
+    }
+
+    private func upstream(_ change: UpstreamChange) -> [String] {
+        write(change.file) + diff(change.include?.diff ?? "")
+            + change.overridden.map { "ALTER SYSTEM RESET \($0)" } + ["SELECT pg_reload_conf()"]
+            + (change.former.flatMap { former in
+                former.slot.map { ["on \(former.host): empty the slot \($0); it keeps its name"] }
+            } ?? [])
     }
 
     private func restart(_ change: RestartChange) -> [String] {

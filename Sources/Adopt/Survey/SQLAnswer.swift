@@ -69,7 +69,10 @@ struct SQLAnswer {
             facts.walReceiver = WALReceiverFacts(
                 status: try Self.string(receiver, "status"), senderHost: receiver["senderHost"]?.string,
                 senderPort: receiver["senderPort"]?.int.map { Int($0) }, slot: receiver["slot"]?.string)
+            facts.walReceiver?.timeline = receiver["timeline"]?.int.flatMap { UInt32(exactly: $0) }.map { Timeline($0) }
+            facts.walReceiver?.flushedLSN = receiver["flushedLSN"]?.string.flatMap { LSN($0) }
         }
+        facts.isReplayPaused = json["isReplayPaused"]?.bool
         facts.archivingFails = json["archiver"]?["lastFailedIsNewer"]?.bool ?? false
         for text in databases { try add(database: try JSON(parsing: text)) }
     }

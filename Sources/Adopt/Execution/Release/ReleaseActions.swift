@@ -104,10 +104,14 @@ extension Plan {
         let isReplica = step.host != primary.host
         switch step.kind {
         case .lock, .backup, .streaming, .verify, .unlock, .pause, .restart: return []
-        case .bundle, .settings, .run: return [.undo(step)]
+        case .bundle, .settings, .run, .upstream: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
-        case .slot, .roles, .hba: return fate == .keep ? [] : [.undo(step)]
-        case .secrets: return fate == .keep && isReplica ? [] : [.undo(step)]
+        case .slot, .hba, .secrets:
+            // A standby that was taken over needs nothing of ours to stream on as before.
+            if isTakenOver(step.host) { return [.undo(step)] }
+            if case .secrets = step.kind, !isReplica { return [.undo(step)] }
+            return fate == .keep ? [] : [.undo(step)]
+        case .roles: return fate == .keep ? [] : [.undo(step)]
         case .baseBackup, .configFiles: return fate == .remove ? [.undo(step)] : []
         case .agent:
             guard isReplica, let copy = copy(on: step.host) else { return [.undo(step)] }
@@ -119,6 +123,9 @@ extension Plan {
         case .legacyUnit(let change):
             if !isReplica {
                 return [.undo(step), .handBack(host: step.host, change, dataDirectory: primary.dataDirectory)]
+            }
+            if let standby = takenOver(step.host) {
+                return [.undo(step), .handBack(host: step.host, change, dataDirectory: standby.dataDirectory)]
             }
             guard fate != .remove, let copy = copy(on: step.host) else { return [.undo(step)] }
             return [.undo(step), .handBack(host: step.host, change, dataDirectory: copy.dataDirectory)]
@@ -132,8 +139,18 @@ extension Plan {
         }
     }
 
+    /// The standby that ran on a host before, and was taken over in place.
+    private func takenOver(_ host: String) -> UpstreamChange? {
+        for step in steps where step.host == host {
+            if case .upstream(let change) = step.kind { return change }
+        }
+        return nil
+    }
+
+    private func isTakenOver(_ host: String) -> Bool { takenOver(host) != nil }
+
     /// The copy that this plan makes on a host.
-    private func copy(on host: String) -> BaseBackupChange? {
+    func copy(on host: String) -> BaseBackupChange? {
         for step in steps where step.host == host {
             if case .baseBackup(let change) = step.kind { return change }
         }

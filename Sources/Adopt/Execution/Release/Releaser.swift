@@ -63,7 +63,7 @@ public struct Releaser: Sendable {
         let touched = await journal.touched
         let hasReplicas = plan.steps.contains {
             guard touched.contains($0.id), case .agent(let change) = $0.kind else { return false }
-            return change.role == .replica
+            return change.role == .replica && plan.copy(on: $0.host) != nil
         }
         guard let fate = replicas ?? (hasReplicas ? nil : .remove) else {
             throw ExecutionError(

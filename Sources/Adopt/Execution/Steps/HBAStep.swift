@@ -60,7 +60,7 @@ struct HBAStep: Step {
             p=\(quoted(change.edit.path))
             if [ "$(sha256sum < "$p" | cut -c 1-64)" = \(change.edit.digestAfter) ]; then
                 cp -p \(quoted(before)) "$p.pgadopt.$$" && mv -f "$p.pgadopt.$$" "$p"
-                kill -HUP "$(head -n 1 \(quoted(context.plan.primary.dataDirectory + "/postmaster.pid")))"
+                kill -HUP "$(head -n 1 \(quoted((change.dataDirectory ?? context.plan.primary.dataDirectory) + "/postmaster.pid")))"
             fi
             """
         try await context.run(

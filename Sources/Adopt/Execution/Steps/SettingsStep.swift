@@ -26,7 +26,7 @@ struct SettingsStep: Step {
         if let include = change.include {
             try await context.apply(include, keep: "\(context.layout.state)/\(lastPart(include.path)).before")
         }
-        let errors = try await fileErrors(context)
+        let errors = try await context.fileErrors(change.server)
         guard errors.isEmpty else {
             try await takeBack(context)
             throw ExecutionError(
@@ -36,7 +36,7 @@ struct SettingsStep: Step {
                     "Our file was taken back and nothing was reloaded. Put the named file in order and make a new plan."
             )
         }
-        try await reload(context)
+        try await context.reload(change.server)
         _ = try await context.poll("the new settings of \(change.file.path)", within: .seconds(10)) {
             try await pending(context).isEmpty ? true : nil
         }
@@ -60,21 +60,6 @@ struct SettingsStep: Step {
             on: context.host, change.server, purpose: "reading the settings")
     }
 
-    /// Errors a reload would meet. A value that waits for a restart is shown there too and is none.
-    private func fileErrors(_ context: StepContext) async throws -> String {
-        try await context.sql(
-            "SELECT sourcefile || ':' || sourceline || ': ' || error FROM pg_file_settings WHERE error IS NOT NULL "
-                + "AND NOT (error LIKE '%could not be applied%' AND EXISTS (SELECT FROM pg_settings s "
-                + "WHERE s.name = pg_file_settings.name AND s.context = 'postmaster'));",
-            on: context.host, change.server, purpose: "checking the configuration files"
-        ).replacing("\n", with: "; ")
-    }
-
-    private func reload(_ context: StepContext) async throws {
-        _ = try await context.sql(
-            "SELECT pg_reload_conf();", on: context.host, change.server, purpose: "reloading the configuration")
-    }
-
     private func takeBack(_ context: StepContext) async throws {
         if let include = change.include { try await context.undo(include) }
         try await context.remove(change.file.path)
@@ -83,7 +68,7 @@ struct SettingsStep: Step {
     func undo(_ context: StepContext) async throws {
         guard await context.made("file").contains(change.file.path) else { return }
         try await takeBack(context)
-        try await reload(context)
+        try await context.reload(change.server)
     }
 }
 

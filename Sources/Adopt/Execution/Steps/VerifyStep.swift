@@ -16,6 +16,10 @@ struct VerifyStep: Step {
                 "the server's process was \(check.postmaster.pid), started at tick \(check.postmaster.startTicks); "
                     + (ticks == nil ? "it is gone now" : "that number belongs to another process now"))
         }
+        for (member, process) in (check.standbys ?? [:]).sorted(by: { $0.key < $1.key }) {
+            try await context.expectUnchanged(process, on: member)
+            context.note("standby \(member): process \(process.pid), as before")
+        }
         let started = try await context.sql(
             "SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC' || '+00';", on: context.host, check.primary,
             purpose: "asking when the server was started")

@@ -12,7 +12,9 @@ let directoryRules: [Rule] = [
         guard let sql = picture.primarySQL, sql.isSizeKnown else { return [] }
         let files = sql.databases.reduce(0) { $0 + ($1.files ?? 0) }
         return picture.replicas.compactMap { host in
-            if picture.isAdopted(host) { return .ok(host.name, "holds the cluster already") }
+            if picture.isAdopted(host) || picture.standby(on: host) != nil {
+                return .ok(host.name, "holds the cluster already")
+            }
             // Some file systems have no fixed number of inodes and say 0.
             guard let free = host.facts.target?.freeInodes, free > 0 else { return nil }
             let needed = Int64(files) * 12 / 10 + 1000

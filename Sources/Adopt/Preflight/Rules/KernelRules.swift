@@ -14,7 +14,9 @@ let kernelRules: [Rule] = [
             return []
         }
         return picture.replicas.compactMap { host in
-            if picture.isAdopted(host) { return .ok(host.name, "the server runs there") }
+            if picture.isAdopted(host) || picture.standby(on: host) != nil {
+                return .ok(host.name, "the server runs there")
+            }
             guard let free = host.facts.kernel.hugePagesFree else { return nil }
             let summary = "\(needed) huge pages needed, \(free) free, huge_pages = \(mode)"
             if free >= needed { return .ok(host.name, summary) }

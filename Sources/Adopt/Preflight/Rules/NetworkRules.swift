@@ -143,6 +143,7 @@ private func isBroken(_ try: ReachFacts, from host: ClusterPicture.Host, _ pictu
         guard let peer = picture.members.first(where: { $0.spec.address == `try`.host }) else { return false }
         if `try`.port == picture.spec.replicas.restPort { return !peer.facts.agents.isEmpty }
         return peer.name == picture.primary?.name || picture.isAdopted(peer) && !peer.facts.servers.isEmpty
+            || picture.standby(on: peer) != nil
     }
 }
 

@@ -75,7 +75,7 @@ let serviceRules: [Rule] = [
     ) { picture in
         picture.members.map { host in
             let listening = Set(host.facts.listeningPorts)
-            let adopted = picture.isAdopted(host)
+            let adopted = picture.isAdopted(host) || picture.standby(on: host) != nil
             let isPrimary = host.name == picture.primary?.name
             let rest = picture.spec.replicas.restPort
             var taken: [String] = []

@@ -11,7 +11,9 @@ let storageRules: [Rule] = [
     ) { picture in
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
-            if picture.isAdopted(host) { return .ok(host.name, "holds the cluster already") }
+            if picture.isAdopted(host) || picture.standby(on: host) != nil {
+                return .ok(host.name, "holds the cluster already")
+            }
             guard let target = host.facts.target, let free = target.freeSpace else {
                 return .fail(host.name, "the free space is not known", remedy: "See survey.complete.", .human)
             }
@@ -41,7 +43,9 @@ let storageRules: [Rule] = [
         guard let sql = picture.primarySQL else { return [] }
         return picture.replicas.map { host in
             if sql.tablespaces.isEmpty { return .ok(host.name, "no tablespaces") }
-            if picture.isAdopted(host) { return .ok(host.name, "holds the tablespaces already") }
+            if picture.isAdopted(host) || picture.standby(on: host) != nil {
+                return .ok(host.name, "holds the tablespaces already")
+            }
             for space in sql.tablespaces {
                 let found = host.facts.target?.tablespaces.first { $0.path == space.location }
                 guard let found else {
@@ -131,12 +135,13 @@ private func existingData(_ picture: ClusterPicture, _ host: ClusterPicture.Host
             remedy: "Drop that cluster if nobody needs it, or choose another data_directory.", .human)
     }
     if picture.isAdopted(host) { return .ok(host.name, "\(target.path) holds this cluster, under the agent") }
+    if picture.standby(on: host) != nil {
+        return .ok(host.name, "\(target.path) belongs to a running standby of this cluster, which is taken over in place")
+    }
     if running {
         return .fail(
-            host.name, "\(target.path) is a running server of this cluster without an agent",
-            remedy:
-                "Stop it and move its directory aside; taking over a running standby in place is not supported yet.",
-            .service)
+            host.name, "\(target.path) is a running server of this cluster, and no standby that could be asked",
+            remedy: "See survey.complete and primary.single; else stop it and move its directory aside.", .service)
     }
     let build = "/var/lib/pgadopt/\(picture.spec.name)/build"
     if host.facts.namedFiles.contains(where: { $0.path == build && $0.exists }) {

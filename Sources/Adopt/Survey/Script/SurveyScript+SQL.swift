@@ -154,8 +154,11 @@ extension SurveyScript {
                     'syncState', sync_state) ORDER BY application_name), '[]')
                 FROM pg_stat_replication),
             'walReceiver', (SELECT jsonb_build_object('status', status, 'slot', slot_name,
-                    'senderHost', to_jsonb(w) ->> 'sender_host', 'senderPort', to_jsonb(w) -> 'sender_port')
+                    'senderHost', to_jsonb(w) ->> 'sender_host', 'senderPort', to_jsonb(w) -> 'sender_port',
+                    'timeline', received_tli,
+                    'flushedLSN', coalesce(to_jsonb(w) ->> 'flushed_lsn', to_jsonb(w) ->> 'received_lsn'))
                 FROM pg_stat_wal_receiver AS w LIMIT 1),
+            'isReplayPaused', CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() END,
             'fileErrors', (SELECT coalesce(jsonb_agg(e), '[]') FROM (
                 SELECT coalesce(sourcefile, '') || ':' || coalesce(sourceline::text, '') || ': ' || error
                 FROM pg_file_settings WHERE error IS NOT NULL AND error <> 'setting could not be applied'
