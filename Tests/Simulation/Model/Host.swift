@@ -166,12 +166,12 @@ final class Host {
         guard isFrozen else { return }
         world.note("\(name): thawed")
         isFrozen = false
-        thawGrace = world.now + .ms(50)
+        thawGrace = max(thawGrace, world.now + .ms(50))
         if let since = stalledSince {
             bootedAt = bootedAt + (world.now - since)
             stalledSince = nil
             // Its deadline seems to lie ahead. What is promised: not longer than the rest of it.
-            thawGrace = world.now + world.options.ttl
+            thawGrace = max(thawGrace, world.now + world.options.ttl)
         }
         let waiting = backlog
         backlog = []
