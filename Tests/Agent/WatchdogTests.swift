@@ -36,21 +36,30 @@ import Testing
         let watchdog = Watchdog(.init(mode: .required), device: device)
         #expect(await watchdog.observation(ttl: ttl) == .ready)
         #expect(device.done.withLock { $0 } == [], "looking does not arm it")
-        try await watchdog.feed(ttl: ttl)
-        try await watchdog.feed(ttl: ttl)
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(28))
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(28))
         #expect(await watchdog.observation(ttl: ttl) == .active)
-        try await watchdog.feed(ttl: .seconds(20))
+        try await watchdog.feed(ttl: .seconds(20), remaining: .seconds(18))
         await watchdog.close()
         await watchdog.close()
         #expect(device.done.withLock { $0 } == [
-            "open", "timeout 25", "feed", "feed", "timeout 15", "feed", "close",
+            "open", "timeout 25", "feed", "feed", "timeout 16", "feed", "close",
         ])
+    }
+
+    @Test func anOldDeadlineIsNotFedAgain() async throws {
+        let device = Recorder()
+        let watchdog = Watchdog(.init(mode: .required), device: device)
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(12))
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(12))
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(28))
+        #expect(device.done.withLock { $0 } == ["open", "timeout 25", "feed", "feed"])
     }
 
     @Test func aDeviceThatRefusesIsClosedAndSaidToHaveFailed() async {
         let device = Recorder(refusal: "timeout 25")
         let watchdog = Watchdog(.init(mode: .automatic), device: device)
-        await #expect(throws: WatchdogError.self) { try await watchdog.feed(ttl: ttl) }
+        await #expect(throws: WatchdogError.self) { try await watchdog.feed(ttl: ttl, remaining: .seconds(28)) }
         #expect(await watchdog.observation(ttl: ttl) == .failed("no timeout 25"))
         #expect(device.done.withLock { $0.last } == "close")
     }
@@ -59,16 +68,16 @@ import Testing
         let device = Recorder(exists: false)
         let watchdog = Watchdog(.init(mode: .automatic), device: device)
         #expect(await watchdog.observation(ttl: ttl) == .absent)
-        try await watchdog.feed(ttl: ttl)
+        try await watchdog.feed(ttl: ttl, remaining: .seconds(28))
         #expect(device.done.withLock { $0 } == [])
         let off = Watchdog(.init(mode: .off), device: Recorder())
         #expect(await off.observation(ttl: ttl) == .absent)
     }
 
-    @Test func aTtlShorterThanItsMarginCannotBeWatched() async {
+    @Test func aTtlTooShortForTheDeviceCannotBeWatched() async {
         let watchdog = Watchdog(.init(mode: .required), device: Recorder())
-        guard case .failed = await watchdog.observation(ttl: .seconds(5)) else {
-            Issue.record("5 s less 5 s leaves nothing")
+        guard case .failed = await watchdog.observation(ttl: .seconds(1)) else {
+            Issue.record("the device counts whole seconds")
             return
         }
     }

@@ -188,6 +188,8 @@ import YAML
 
     @Test func theWatchdog() throws {
         #expect(try read("watchdog: {mode: required, safety_margin: -1}").watchdog.timeout(ttl: .seconds(30)) == .seconds(15))
+        #expect(try read("").watchdog.timeout(ttl: .seconds(30)) == .seconds(25))
+        #expect(try read("").watchdog.timeout(ttl: .seconds(6)) == .seconds(5), "one renewal may fail")
         #expect(try read("watchdog: {device: /dev/w}").watchdog.timeout(ttl: .seconds(30)) == .seconds(25))
     }
 

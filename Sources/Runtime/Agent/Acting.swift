@@ -257,14 +257,14 @@ extension Agent {
             try await self.parts.guardian.arm(postmaster, until: deadline, by: self.clock.now + .milliseconds(500))
             self.state.guardian = .armed(deadline: deadline)
         }
-        await feedWatchdog()
+        await feedWatchdog(until: deadline)
     }
 
     func moveGuard(to deadline: BootInstant) async {
         await attempt("moving the guard's deadline") {
             try await self.parts.guardian.extend(until: deadline, by: self.clock.now + .milliseconds(500))
         }
-        await feedWatchdog()
+        await feedWatchdog(until: deadline)
     }
 
     func disarmGuard() async {
@@ -275,10 +275,9 @@ extension Agent {
         await parts.watchdog.close()
     }
 
-    /// The guard's deadline has just been moved to a confirmed lease's: the device may count anew.
-    private func feedWatchdog() async {
+    private func feedWatchdog(until deadline: BootInstant) async {
         do {
-            try await parts.watchdog.feed(ttl: dynamic.ttl)
+            try await parts.watchdog.feed(ttl: dynamic.ttl, remaining: deadline - clock.now)
         } catch {
             if state.watchdog != .failed(error.message) { log.warning("\(error.message)") }
             state.watchdog = .failed(error.message)

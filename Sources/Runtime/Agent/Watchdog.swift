@@ -33,11 +33,14 @@ actor Watchdog {
         return .ready
     }
 
-    /// The lease was confirmed for another ttl: opened if need be, and fed.
+    /// The guard holds a deadline: opened if need be, and fed.
+    /// - Parameter remaining: what is left until the deadline. A guard that is started anew may be told an old one;
+    ///   counting a whole timeout from then would let the device fire after the lease has ended.
     /// - Throws: `WatchdogError` when the device cannot be used; nothing is open then.
-    func feed(ttl: Duration) throws(WatchdogError) {
+    func feed(ttl: Duration, remaining: Duration) throws(WatchdogError) {
         guard settings.mode != .off else { return }
         let wanted = settings.timeout(ttl: ttl)
+        if isOpen, remaining + ttl / 6 < wanted { return }
         do {
             if !isOpen {
                 guard device.exists else { return }

@@ -82,8 +82,11 @@ extension AgentConfiguration {
             self.safetyMargin = safetyMargin
         }
 
-        /// The time after which the device fires when it is not told otherwise.
-        public func timeout(ttl: Duration) -> Duration { safetyMargin.map { ttl - $0 } ?? ttl / 2 }
+        /// The time after which the device fires when it is not told otherwise: `ttl` less the margin, or half of it
+        /// without one. The margin leaves five sixths of a short ttl at least: the device is fed at each third, and must
+        /// neither reset the host for one renewal that gets no answer nor cut off the orderly stop that a leader without
+        /// a store begins when a quarter of the ttl is left. An answer takes a sixth at most, so the lease still holds.
+        public func timeout(ttl: Duration) -> Duration { safetyMargin.map { max(ttl - $0, ttl * 5 / 6) } ?? ttl / 2 }
     }
 
     /// The section `pgadopt`: what Patroni has no word for. All of it absent in a plain Patroni file.

@@ -96,7 +96,7 @@ public enum AgentSchema {
         KeySpec("mode", .oneOf(AgentConfiguration.Watchdog.Mode.allCases.map(\.rawValue)), default: "automatic",
             "Whether the device is used"),
         KeySpec("device", .text, default: "/dev/watchdog", "The device"),
-        KeySpec("safety_margin", margin, default: "5", "How long before the lease's end it must fire"),
+        KeySpec("safety_margin", margin, default: "5", "How long before the lease's end it must fire; five sixths of the ttl are left at least"),
         notApplied("driver", "the device is the only driver"),
     ])
 

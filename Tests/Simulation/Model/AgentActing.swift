@@ -115,6 +115,7 @@ extension ModelAgent {
             {
                 guardian = .armed(deadline: deadline)
             }
+            feedWatchdog(until: deadline)
             then()
         }
     }
@@ -124,10 +125,12 @@ extension ModelAgent {
         after(.ms(0.3)) { [weak self] in
             guard let self else { return }
             host.guardian?.handle(.extend(deadline: limit, from: number))
+            feedWatchdog(until: deadline)
         }
     }
 
     func disarmGuard() {
+        closeWatchdog()
         guard let model = host.guardian, model.isAlive, model.handle(.disarm(from: number)) == nil else { return }
         guardian = .disarmed
     }

@@ -28,6 +28,7 @@ final class ModelAgent {
     var requests = LocalRequests()
     var operationNumber = 0
     var isCancelled = false
+    var hasOpenedWatchdog = false
     var checkpointPending = false
     private(set) var rule: RuleID?
 
@@ -37,6 +38,7 @@ final class ModelAgent {
     var stoppingSince: BootInstant?
     var startingSince: BootInstant?
     var unresponsiveSince: BootInstant?
+    var writesHangSince: BootInstant?
 
     /// What the REST API serves.
     var snapshot: Snapshot?
@@ -67,6 +69,7 @@ final class ModelAgent {
             takeOverPromise()
             store.start()
             lease.step()
+            probe()
             cycle()
         }
     }
@@ -225,10 +228,11 @@ final class ModelAgent {
         var observation = Observation(
             now: host.clock, me: me, settings: settings, server: server, store: lastStore, lease: lastLease,
             peers: peers, operation: operation, guardian: guardian,
+            watchdog: watchdogObservation,
             failsafe: .init(
                 leadUntil: failsafe.leadUntil,
                 accepted: failsafe.accepted.map { .init(leader: $0.leader, until: $0.until) }),
-            requests: requests)
+            wallClock: host.wallClock, requests: requests)
         if case .finished = operation { operation = .idle }
         if case .connected = lastStore { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
@@ -250,7 +254,7 @@ final class ModelAgent {
             usePgRewind: options.usePgRewind, mayLead: !options.nofailover[host.index],
             failoverPriority: options.nofailover[host.index] ? 0 : options.priorities[host.index],
             synchronousMode: options.synchronous, isSynchronousModeStrict: options.isStrict,
-            synchronousNodeCount: options.synchronousNodes)
+            synchronousNodeCount: options.synchronousNodes, watchdogMode: options.watchdog)
     }
 
     /// As the dynamic configuration says that was read last.
@@ -286,6 +290,14 @@ extension Mutation {
             observation.settings.maximumLagOnFailover = ByteCount(1 << 60)
             observation.settings.checkTimeline = false
             for index in observation.peers.reports.indices { observation.peers.reports[index].answer = nil }
+        case .noWriteProbe:
+            guard case .running(var server) = observation.server.process else { return }
+            server.writesHangSince = nil
+            observation.server.process = .running(server)
+        case .ignoreSchedule:
+            guard case .connected(var view, let confirmed) = observation.store else { return }
+            view.failover?.scheduledAt = nil
+            observation.store = .connected(view, confirmed: confirmed)
         case .trustStaleView, .releaseBeforeStop, .lateGuard, .noGuard,
             .syncBeforeNames, .namesBeforeSync: break
         case .promoteAnyone:

@@ -63,13 +63,15 @@ extension ModelAgent {
         let log = postgres.log
         guard postgres.isRecovery else {
             return .init(isInRecovery: false, timeline: Timeline(log.branch.number), lsn: LSN(rawValue: log.position),
-                connections: postgres.replicationConnections, synchronousStandbys: postgres.sync.names)
+                connections: postgres.replicationConnections, synchronousStandbys: postgres.sync.names,
+                writesHangSince: writesHangSince, postmasterStartTime: "\(postgres.pid)")
         }
         return .init(
             isInRecovery: true, timeline: Timeline(log.branch.number), lsn: LSN(rawValue: log.position),
             receivedLSN: LSN(rawValue: log.position), replayedLSN: LSN(rawValue: postgres.replayed),
             isStreaming: postgres.isStreaming, upstream: postgres.upstream.map(upstream),
-            isReplayPaused: postgres.isReplayPaused, synchronousStandbys: postgres.sync.names)
+            isReplayPaused: postgres.isReplayPaused, synchronousStandbys: postgres.sync.names,
+            postmasterStartTime: "\(postgres.pid)")
     }
 
     func observeGuard() {

@@ -16,6 +16,7 @@ extension ModelAgent {
         // What a person asks for is done in pause mode, too.
         let isAsked = world.checker.askedAt.map { world.now - $0 < .s(120) } ?? false
         if settings.isPaused, !isAsked { world.violate("pause", "\(me) begins \(wanted) in pause mode") }
+        checkSchedule(wanted)
         operation = .running(wanted, since: host.clock)
         isCancelled = false
         operationNumber += 1
@@ -47,6 +48,12 @@ extension ModelAgent {
             world.violate("core", "\(me): \(wanted) was decided")
             finish("not modelled")
         }
+    }
+
+    /// A scheduled switchover does not begin before its time, as long as the clock is right.
+    private func checkSchedule(_ wanted: Operation) {
+        guard case .demote(.switchover) = wanted, let text = view?.failover?.scheduledAt, let moment = WallInstant(iso8601: text), !host.hasJumped, host.wallClock < moment else { return }
+        world.violate("schedule", "\(me) begins \(wanted.kind.rawValue) \(moment - host.wallClock) before its time")
     }
 
     func cancelOperation() {

@@ -102,6 +102,8 @@ extension World {
             let theirs = other.postgres.log
             guard theirs.position > mine.position, mine.isPart(of: theirs) else { continue }
             if etcd.view.history.contains(where: { $0.timeline.rawValue == theirs.branch.number }) { continue }
+            // What only others have was never acknowledged.
+            if options.synchronous != .off, etcd.view.sync?.standbys.contains(other.name) != true { continue }
             violate("I3", "\(name) takes the lock at \(LSN(rawValue: mine.position)) while \(other.name), which "
                 + "answers, is at \(LSN(rawValue: theirs.position))")
         }

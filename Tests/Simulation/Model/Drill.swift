@@ -13,6 +13,8 @@ enum Drill: String, CaseIterable, Sendable {
     case agentRestarts
     /// Row 23.
     case postmasterKill
+    /// Row 41: the server answers, and no write ends.
+    case writeHang
     case switchover
     /// Rows 31, 33 and 35.
     case etcdOutage, slowWrites, elections
@@ -68,6 +70,7 @@ extension Drill {
         options.maximumLag = 1 << 20
         options.priorities = [1, 1, 1]
         options.nofailover = [false, false, false]
+        options.watchdog = .off
         options.watchLag = .ms(3)
         options.commitEvery = .ms(50)
         options.commitBytes = 200
@@ -84,7 +87,7 @@ extension Drill {
         case .slowWrites, .nothing: .s(600)
         case .elections: .s(120)
         case .fiveKills: .s(600)
-        case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck: options.ttl * 4
+        case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck, .writeHang: options.ttl * 4
         case .agentRestarts: options.ttl * 6
         case .postmasterKill, .switchover: .s(40)
         }
@@ -98,6 +101,8 @@ extension Drill {
         let failover = options.ttl + .s(2.5) + (isSync ? .s(15) : .zero)
         return switch self {
         case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck: Cost(gap: failover, changes: 1)
+        // Found by a probe, and borne for ttl.
+        case .writeHang: Cost(gap: failover + options.loopWait * 2, changes: 1)
         case .fiveKills: Cost(gap: failover, changes: 5)
         // Restarted in place: the modelled recovery takes up to eight seconds.
         case .postmasterKill: isSync ? Cost(gap: .s(9.5), changes: 1) : Cost(gap: .s(9.5), changes: 0, stops: 1)
@@ -132,6 +137,7 @@ extension World {
             after(length) { host.thaw() }
         case .agentRestarts: restartAgain(until: now + options.faultTime - options.ttl)
         case .postmasterKill: killPostmaster(host)
+        case .writeHang: host.postgres.isWriteHung = true
         case .switchover: ask(from: host.name, to: chance.chance(500) ? hosts.last { $0 !== host }?.name : nil)
         case .etcdOutage:
             etcd.goDown()

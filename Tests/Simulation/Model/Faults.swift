@@ -46,7 +46,7 @@ extension World {
             target.freeze(stopsClock: fault == .stall)
             undo(after: length) { target.thaw() }
         case .postmasterKill: killPostmaster(target)
-        case .postmasterStop, .diskHang, .diskFull: hurtServer(target, fault, length)
+        case .postmasterStop, .diskHang, .diskFull, .writeHang: hurtServer(target, fault, length)
         case .handStop: stopByHand(target)
         case .guardKill: target.killGuard()
         case .cutEtcd, .cutPeers, .cutHost, .oneWay: cut(fault, target, length)
@@ -58,6 +58,11 @@ extension World {
         case .switchover: ask(from: etcd.view.leader?.name, to: chance.chance(500) ? chance.pick(hosts).name : nil)
         case .failover: ask(from: nil, to: chance.pick(hosts).name)
         case .restart: askForRestart(target)
+        case .scheduledRestart: askForRestart(target, in: chance.between(.s(1), .s(40)))
+        case .scheduledSwitchover:
+            ask(from: etcd.view.leader?.name, to: chance.chance(500) ? chance.pick(hosts).name : nil,
+                in: chance.between(.s(1), .s(40)))
+        case .clockJump: jumpClock(target, length)
         case .reinitialise: askForCopy(chance.pick(hosts))
         case .pause: pause(length)
         case .replayPause: pauseReplay(chance.pick(hosts), length)
@@ -114,6 +119,7 @@ extension World {
             switch fault {
             case .postmasterStop: { postgres.setPostmasterStopped($0) }
             case .diskFull: { postgres.isDiskFull = $0 }
+            case .writeHang: { postgres.isWriteHung = $0 }
             default: { postgres.setHung($0) }
             }
         set(true)
@@ -128,6 +134,13 @@ extension World {
         note("\(target.name): replay paused")
         target.postgres.isReplayPaused = true
         undo(after: length) { target.postgres.isReplayPaused = false }
+    }
+
+    /// Civil time only: the clock that deadlines run on cannot be set.
+    private func jumpClock(_ target: Host, _ length: Span) {
+        target.wallOffset = chance.pick([.s(3600), .zero - .s(3600), .s(7), .zero - .s(7)])
+        note("\(target.name): its civil time jumps by \(target.wallOffset.seconds) s")
+        undo(after: length) { target.wallOffset = .zero }
     }
 
     // MARK: Network and store
@@ -202,19 +215,22 @@ extension World {
 
     // MARK: Operators
 
-    func ask(from leader: String?, to candidate: String?) {
-        guard etcd.isAvailable else { return }
-        note("operator: from \(leader ?? "-") to \(candidate ?? "-")")
+    func ask(from leader: String?, to candidate: String?, in delay: Span? = nil) {
+        guard etcd.isAvailable, delay == nil || leader != nil else { return }
+        note("operator: from \(leader ?? "-") to \(candidate ?? "-")\(delay.map { " in \($0.seconds) s" } ?? "")")
+        let moment = delay.map { civilTime(at: now + $0) }
         if leader == nil { checker.isLossAccepted = true }
         checker.askedAt = now
-        etcd.write { $0.failover = FailoverKey(modRevision: $1, leader: leader, candidate: candidate) }
+        etcd.write { $0.failover = FailoverKey(modRevision: $1, leader: leader, candidate: candidate, scheduledAt: moment) }
     }
 
-    private func askForRestart(_ target: Host) {
+    private func askForRestart(_ target: Host, in delay: Span? = nil) {
         guard target.isUp, !target.isFrozen, let agent = target.agent, agent.isAlive else { return }
         checker.askedAt = now
-        note("operator: restart of \(target.name)")
-        agent.requests.restart = RestartRequest()
+        note("operator: restart of \(target.name)\(delay.map { " in \($0.seconds) s" } ?? "")")
+        agent.requests.restart = RestartRequest(
+            schedule: delay.map { civilTime(at: now + $0) },
+            postmasterStartTime: delay == nil ? nil : "\(target.postgres.pid)")
         agent.run { agent.ring() }
     }
 
@@ -255,6 +271,8 @@ extension World {
         for host in hosts {
             host.postgres.isReplayPaused = false
             host.postgres.isDiskFull = false
+            host.postgres.isWriteHung = false
+            if host.hasJumped { host.wallOffset = .zero }
             host.postgres.setHung(false)
             host.postgres.setPostmasterStopped(false)
             host.thaw()

@@ -15,8 +15,10 @@ final class Host {
     let postgres: ModelPostgres
     private(set) var guardian: ModelGuard?
     private(set) var agent: ModelAgent?
+    private(set) lazy var watchdog = ModelWatchdog(on: self)
     private var backlog: [() -> Void] = []
     private var stalledSince: Span?
+    var isStalled: Bool { stalledSince != nil }
     /// The failsafe promise on disk: whom, until when, in which boot.
     var promise: (leader: String, until: BootInstant, boots: Int)?
     /// How far its agents have followed the store, on disk.
@@ -52,6 +54,13 @@ final class Host {
     var clock: BootInstant {
         let real = (world.now - bootedAt).rawValue
         return BootInstant(nanoseconds: real + real / 1_000_000 * drift)
+    }
+
+    /// What its civil clock is wrong by.
+    var wallOffset = Span.zero { didSet { hasJumped = true } }
+    private(set) var hasJumped = false
+    var wallClock: WallInstant {
+        WallInstant(microseconds: World.foundedAt.microseconds + (world.now + wallOffset).rawValue / 1000)
     }
 
     func moment(_ instant: BootInstant) -> Span {
@@ -132,6 +141,7 @@ final class Host {
         agent?.kill()
         guardian?.isAlive = false
         guardian = nil
+        watchdog.close()
         postgres.lost(isPower: true)
     }
 
@@ -156,12 +166,12 @@ final class Host {
         guard isFrozen else { return }
         world.note("\(name): thawed")
         isFrozen = false
-        thawGrace = world.now + .ms(50)
+        thawGrace = max(thawGrace, world.now + .ms(50))
         if let since = stalledSince {
             bootedAt = bootedAt + (world.now - since)
             stalledSince = nil
             // Its deadline seems to lie ahead. What is promised: not longer than the rest of it.
-            thawGrace = world.now + world.options.ttl
+            thawGrace = max(thawGrace, world.now + world.options.ttl)
         }
         let waiting = backlog
         backlog = []
@@ -193,6 +203,7 @@ extension Host {
     /// Why nothing of ours could or should have stopped its writes; nil: it is to be held to everything.
     var excuse: String? {
         if world.now < thawGrace { return "just thawed" }
+        if isMisled { return "the store was restored behind its back" }
         if isUnguarded { return "agent and guard were both away" }
         if isPaused || world.now < pauseGrace { return "paused" }
         return nil

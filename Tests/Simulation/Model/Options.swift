@@ -1,4 +1,5 @@
 import Cluster
+import HACore
 
 /// What varies from seed to seed ("swarm"): each run has some kinds of fault and not others, so that the rare
 /// combinations are not drowned by the common ones.
@@ -18,6 +19,8 @@ package struct Options: Sendable, CustomStringConvertible {
     /// Millionths that each host's clock gains.
     var drifts: [Int64] = []
     var drill: Drill?
+    var watchdog = WatchdogMode.off
+    var hasWatchdog: [Bool] = []
     var synchronous = SynchronousMode.off
     var isStrict = false
     var synchronousNodes = 1
@@ -55,6 +58,8 @@ package struct Options: Sendable, CustomStringConvertible {
         options.slowReplay = r.chance(150)
         options.slowOperations = r.chance(200)
         options.drifts = (0..<5).map { _ in Int64(r.below(401)) - 200 }
+        options.watchdog = r.pick([.off, .off, .off, .automatic, .required])
+        options.hasWatchdog = (0..<options.members).map { $0 < 2 || r.chance(700) }
         options.faults = Fault.allCases.filter { fault in
             r.chance(fault.isRare ? 60 : 300)
         }
@@ -80,7 +85,7 @@ package struct Options: Sendable, CustomStringConvertible {
 
     package var description: String {
         (drill.map { "drill \($0.rawValue), " } ?? "") + "\(members) members, sync \(synchronous.rawValue)\(isStrict ? " strict" : "") \(synchronousNodes), ttl \(ttl.seconds), failsafe \(failsafe), check_timeline \(checkTimeline), "
-            + "rewind \(usePgRewind && canRewind), lag \(maximumLag), watch lag \(watchLag.seconds), "
+            + "rewind \(usePgRewind && canRewind), watchdog \(watchdog.rawValue), lag \(maximumLag), watch lag \(watchLag.seconds), "
             + "commits \(commitBytes) each \(commitEvery.seconds), stream \(streamRate), "
             + "faults each \(faultEvery.seconds) s: \(faults.map(\.rawValue).joined(separator: " "))"
             + (dropped.isEmpty ? "" : ", left out: \(dropped.sorted().map(String.init).joined(separator: ","))")
@@ -90,10 +95,11 @@ package struct Options: Sendable, CustomStringConvertible {
 enum Fault: String, CaseIterable, Sendable {
     case agentKill, agentStop, agentStuck, agentAndGuardKill, guardKill
     case powerOff, freeze, stall
-    case postmasterKill, postmasterStop, diskHang, diskFull, handStop
+    case postmasterKill, postmasterStop, diskHang, diskFull, writeHang, handStop
     case cutEtcd, cutPeers, cutHost, oneWay, loss, slowNetwork
     case etcdOutage, etcdElection, etcdSlow, etcdSlowWrites, etcdAmbiguous, etcdRestore, watchStall
     case switchover, failover, restart, reinitialise, pause, replayPause
+    case scheduledSwitchover, scheduledRestart, clockJump
 
     /// What ends or excuses most of what could be seen beside it.
     var isRare: Bool { self == .etcdRestore || self == .pause || self == .agentAndGuardKill || self == .stall }
@@ -142,10 +148,16 @@ package enum Mutation: String, CaseIterable, Sendable {
     case namesBeforeSync
     /// Synchronous mode does not keep others out of the race.
     case promoteAnyone
+    /// Nobody looks whether writes end.
+    case noWriteProbe
+    /// A schedule is taken for its order.
+    case ignoreSchedule
 
     /// What it breaks. Finding it by anything else would prove little.
     var breaks: Set<String> {
         switch self {
+        case .noWriteProbe: ["I11"]
+        case .ignoreSchedule: ["schedule"]
         case .ignoreDeadline, .lateGuard, .noGuard, .releaseBeforeStop, .trustStaleView: ["I1", "I3", "I11"]
         case .skipLagCheck: ["I2", "I3"]
         case .syncBeforeNames, .namesBeforeSync, .promoteAnyone: ["I2"]

@@ -39,6 +39,8 @@ final class ModelPostgres {
     private var waitingSignal: (() -> Void)?
     /// A primary's next write is its last; no primary starts. A standby receives nothing.
     var isDiskFull = false
+    /// It answers, and no write of it ends.
+    var isWriteHung = false
     private var isDying = false
     var isEnding: Bool { isDying }
     private var hasShutdownRecord = false
@@ -58,7 +60,7 @@ final class ModelPostgres {
         checkpointAt = root.start
     }
 
-    var isWritable: Bool { process == .running && !isRecovery && !isDying && !isHung }
+    var isWritable: Bool { process == .running && !isRecovery && !isDying && !isHung && !isWriteHung }
     var isUp: Bool { process == .running && !isDying }
     /// To a new connection.
     var answers: Bool { !isHung && !isPostmasterStopped }
@@ -90,7 +92,7 @@ final class ModelPostgres {
     private func awaitStart(_ mine: Int, after delay: Span, _ ready: @escaping (Bool) -> Void) {
         world.hosts[host].after(delay) { [weak self] in
             guard let self, run == mine, case .starting = process else { return ready(false) }
-            if isHung { return awaitStart(mine, after: .ms(200), ready) }
+            if isHung || (isWriteHung && !isRecovery) { return awaitStart(mine, after: .ms(200), ready) }
             if isDiskFull, !isRecovery {
                 ended()
                 return ready(false)
@@ -131,7 +133,7 @@ final class ModelPostgres {
             guard let self else { return }
             world.hosts[host].after(.ms(50)) { [weak self] in self?.awaitStandbys(mine, since: since) }
         }
-        if isHung { return again() }
+        if isHung || (isWriteHung && !isRecovery) { return again() }
         if !hasShutdownRecord { writeShutdownRecord() }
         let isWaitedFor = world.hosts.contains {
             $0.postgres.streams(from: self) && $0.postgres.log.position < log.position
@@ -245,7 +247,7 @@ final class ModelPostgres {
 
     private func awaitReplay(_ mine: Int) {
         guard run == mine, isUp, isRecovery else { return }
-        if isHung || replayed < log.position {
+        if isHung || isWriteHung || replayed < log.position {
             return world.hosts[host].after(.ms(50)) { [weak self] in self?.awaitReplay(mine) }
         }
         upSince = world.now

@@ -24,7 +24,7 @@ extension World {
         let replay = options.slowReplay && !isCalm ? rate / 4 : rate
         let replayed = standby.isReplayPaused ? standby.replayed : standby.replayed + replay
         guard let index = standby.upstream, index != host.index, hosts[index].isUp, !hosts[index].isFrozen,
-            !standby.isDiskFull
+            !standby.isDiskFull, !standby.isWriteHung
         else { return standby.stand(replayedTo: replayed) }
         let source = hosts[index].postgres
         let there = Network.Node.host(index)

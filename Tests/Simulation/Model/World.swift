@@ -61,6 +61,16 @@ final class World {
         if checker.violation == nil { now = max(now, limit) }
     }
 
+    /// When it all began: noon, so that a clock that is an hour off shows the same day.
+    static let foundedAt = WallInstant(seconds: 1_800_014_400)
+
+    func civilTime(at moment: Span) -> String {
+        let seconds = Int(moment.rawValue / 1_000_000_000)
+        let parts = [12 + seconds / 3600, seconds / 60 % 60, seconds % 60].map { String(String(100 + $0).dropFirst()) }
+        let micros = String(String(1_000_000 + Int(moment.rawValue / 1000 % 1_000_000)).dropFirst())
+        return "2027-01-15T\(parts.joined(separator: ":")).\(micros)+00:00"
+    }
+
     // MARK: Record
 
     func note(_ text: @autoclosure () -> String) {
