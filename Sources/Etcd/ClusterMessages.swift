@@ -91,14 +91,6 @@ struct MoveLeaderRequest: RequestMessage {
     func encode(to writer: inout ProtobufWriter) { writer.field(1, target) }
 }
 
-struct MoveLeaderResponse: HeadedResponse {
-    var header = ResponseHeader()
-
-    mutating func decode(_ field: ProtobufReader.Field) throws {
-        if field.number == 1 { header = try ResponseHeader(reading: try field.message()) }
-    }
-}
-
 struct AuthenticateRequest: RequestMessage {
     var name: String
     var password: String

@@ -64,7 +64,7 @@ extension EtcdClient {
     /// Ends a lease and deletes its keys. A lease that is gone already is no error.
     public func leaseRevoke(id: Int64, timeout: Duration) async throws {
         do {
-            let _: LeaseRevokeResponse = try await call(
+            let _: BareResponse = try await call(
                 "/etcdserverpb.Lease/LeaseRevoke", LeaseIDRequest(id: id), repetition: .harmless, timeout: timeout)
         } catch let error as EtcdError where error.code == .leaseNotFound {
             return
@@ -94,7 +94,7 @@ extension EtcdClient {
     public func moveLeader(
         from endpoint: EtcdConfiguration.Endpoint, to member: UInt64, timeout: Duration
     ) async throws {
-        let _: MoveLeaderResponse = try await call(
+        let _: BareResponse = try await call(
             "/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest(target: member), repetition: .onlyIfNotApplied,
             standing: .unchecked, only: try index(of: endpoint), timeout: timeout)
     }

@@ -32,14 +32,6 @@ struct LeaseIDRequest: RequestMessage {
     func encode(to writer: inout ProtobufWriter) { writer.field(1, id) }
 }
 
-struct LeaseRevokeResponse: HeadedResponse {
-    var header = ResponseHeader()
-
-    mutating func decode(_ field: ProtobufReader.Field) throws {
-        if field.number == 1 { header = try ResponseHeader(reading: try field.message()) }
-    }
-}
-
 struct LeaseKeepAliveResponse: HeadedResponse {
     var header = ResponseHeader()
     /// Zero or absent: there is no such lease any more.

@@ -55,6 +55,15 @@ public struct ResponseHeader: Hashable, Sendable, ResponseMessage {
     }
 }
 
+/// A reply that says nothing but that it was done.
+struct BareResponse: HeadedResponse {
+    var header = ResponseHeader()
+
+    mutating func decode(_ field: ProtobufReader.Field) throws {
+        if field.number == 1 { header = try ResponseHeader(reading: try field.message()) }
+    }
+}
+
 /// A key with its value and its revisions.
 public struct KeyValue: Hashable, Sendable, ResponseMessage {
     public var key: [UInt8] = []

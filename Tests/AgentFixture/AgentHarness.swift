@@ -298,6 +298,10 @@ package func withAgents(_ members: [String], _ body: (AgentHarness) async throws
     do {
         try await body(harness)
     } catch {
+        for name in members {
+            let lines = harness.log(name).split(separator: "\n").suffix(60).joined(separator: "\n")
+            print("the last words of \(name)'s agents:\n\(lines)")
+        }
         await harness.clean()
         throw error
     }

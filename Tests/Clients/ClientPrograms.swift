@@ -1,5 +1,6 @@
 import AgentFixture
 import Foundation
+import JSON
 
 /// How a program ended and what it said.
 struct Outcome: Sendable {
@@ -79,12 +80,16 @@ extension AgentHarness {
         try await eventually("the cluster is whole", within: .seconds(60)) { await self.isWhole(leader: self.members[0]) }
     }
 
-    /// One leads, all others stream.
+    /// One leads, all others stream, and the store says so too: what a member tells there is a cycle behind itself.
     func isWhole(leader: String) async -> Bool {
         guard await isUp(leader, "/primary") else { return false }
         for name in members where name != leader {
             guard await streams(name) else { return false }
         }
-        return true
+        guard let text = try? await ask(leader, "GET", "/cluster").1, let cluster = try? JSON(parsing: text) else {
+            return false
+        }
+        let states = cluster["members"]?.array?.map { $0["state"]?.string } ?? []
+        return states.filter { $0 == "streaming" }.count == members.count - 1
     }
 }

@@ -21,6 +21,7 @@ import Timekeeping
             try await aStandbyIsCloned(b, from: a, bench)
             try await theStandbyIsPromoted(b, bench)
             try await theOldPrimaryRewindsAndFollows(a, leader: b, bench)
+            try await aLeaderThatCannotBeAskedStopsNothing(a, bench)
             try await anotherAddressIsFollowedByReload(a, bench)
             try await aStandbyKnowsItsTimelineWithoutItsUpstream(a, leader: b, bench)
             try await aCloneKeepsTheOldDirectory(a, bench)
@@ -129,6 +130,16 @@ import Timekeeping
             try await bench.sql("a", "select string_agg(n::text, ',' order by n) from t") == "1,2"
         }
         #expect(try await a.divergence(from: leader, by: Bench.soon) == .none)
+    }
+
+    /// A leader that nobody can reach is no reason to stop a standby, nor to take its directory for half rewound.
+    private func aLeaderThatCannotBeAskedStopsNothing(_ a: LocalServer, _ bench: Bench) async throws {
+        let pid = try #require(await a.adopt())
+        let nobody = Upstream(name: "b", host: "127.0.0.1", port: 1)
+        let error = await #expect(throws: ServerError.self) { try await a.rewind(from: nobody, by: Bench.soon) }
+        #expect(error?.code == .unavailable)
+        #expect(await a.adopt() == pid, "the same postmaster runs on")
+        #expect(!Files(user: bench.user).exists(a.rewindMarker))
     }
 
     private func anotherAddressIsFollowedByReload(_ a: LocalServer, _ bench: Bench) async throws {

@@ -85,20 +85,8 @@ public actor Agent {
         let observation = StoreObservation(new)
         state.store = observation
         if let view = state.view, view.config != before?.config { await take(view.config) }
-        if let before { restoreInitialize(before) }
         if let view = state.view { await parts.server.know(members: view.upstreams) }
         if wakes(from: before, to: observation) { bell.ring() }
-    }
-
-    /// `patronictl remove` under a running cluster deletes every key. Its primary makes the cluster known again at once,
-    /// as Patroni's does; only who led a moment ago may, for a scope without that key belongs to nobody.
-    private func restoreInitialize(_ before: ClusterView) {
-        guard let view = state.view, view.initialize == nil, let identifier = before.initialize,
-            before.leader?.name == me, case .running(let server) = state.server.process, !server.isInRecovery,
-            case .present(let data) = state.server.storage, data.systemIdentifier.description == identifier
-        else { return }
-        log.warning("somebody has deleted the key 'initialize' of this running cluster; writing it again")
-        beside("writing initialize") { _ = try await $0.parts.store.writeInitialize(identifier) }
     }
 
     /// Positions in member keys and `status` change all the time and decide nothing by themselves.
@@ -111,6 +99,11 @@ public actor Agent {
 
     func leaseChanged(_ new: LeaseState) async {
         let observation = LeaseObservation(new)
+        guard observation != state.lease else {
+            // A renewal has failed. The loop would find out when little is left of the lease; the members are asked now.
+            askFailsafeIfNeeded()
+            return
+        }
         let hadLease = state.lease != .none
         state.lease = observation
         if case .held = observation {

@@ -78,7 +78,9 @@ public enum AgentProgram {
             tasks.addTask { for await _ in parts.guardian.losses { await agent.guardLost() } }
             tasks.addTask {
                 let hostStops = configuration.runtimeDirectory + "/host-stops"
-                await Signals.watch(hostStops: hostStops) { await agent.end($0) } reload: { await agent.reload() } deadlock: { await agent.deadlock() }
+                await Signals.watch(
+                    hostStops: hostStops, end: { await agent.end($0) }, reload: { await agent.reload() },
+                    deadlock: { await agent.deadlock() })
             }
             tasks.addTask { await agent.probeLoop() }
             if configuration.pgadopt.storeLeaderApart {

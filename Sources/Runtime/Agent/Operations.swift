@@ -121,7 +121,6 @@ extension Agent {
 
     private func rewind(from upstream: Upstream) async throws {
         let server = parts.server
-        if case .stopped = state.server.process {} else { try await stop(.fast) }
         let options = configuration.postgresOptions(with: dynamic).rewindOptions.map(\.description)
         switch try await server.rewind(from: upstream, options: options, by: clock.now + Self.longWork) {
         case .notNeeded: log.notice("pg_rewind: the log did not leave that of \(upstream.name); nothing was changed")
@@ -207,7 +206,8 @@ extension Agent {
             state.ownHistory = .init(timeline: timeline, switches: switches)
         }
         let known = state.view?.history ?? []
-        let entries = historyEntries(state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow(),
+        let entries = historyEntries(
+            state.ownHistory?.switches ?? [], known: known, by: me, now: WallClock.isoNow(),
             limit: dynamic.maxTimelinesHistory)
         if let entries { await parts.reports.post(.history(entries)) }
     }

@@ -8,7 +8,8 @@ import PostgresModel
 ///
 /// As in Patroni, the last entry decides: it must be about the timeline before ours and complete.
 func historyEntries(
-    _ switches: [(timeline: Timeline, end: LSN, reason: String)], known: [HistoryEntry], by me: String, now: String, limit: Int = 0
+    _ switches: [(timeline: Timeline, end: LSN, reason: String)], known: [HistoryEntry], by me: String, now: String,
+    limit: Int = 0
 ) -> [HistoryEntry]? {
     guard let last = switches.last else { return known.isEmpty ? nil : [] }
     if let noted = known.last, noted.timeline == last.timeline, noted.lsn == last.end, noted.newLeader != nil {

@@ -23,9 +23,7 @@ public struct StoreMark: Equatable, Sendable {
     }
 
     public init(_ view: ClusterView, clusterID: UInt64 = 0, raftTerm: UInt64 = 0) {
-        // An own write that the view shows already may be newer than its revision, and others' of before it missing.
-        self.init(
-            clusterID: clusterID, raftTerm: raftTerm, revision: view.revision, keys: view.decisiveRevisions)
+        self.init(clusterID: clusterID, raftTerm: raftTerm, revision: view.revision, keys: view.decisiveRevisions)
     }
 
     /// Why a later, linearizable view cannot be of the same history; nil when it can. A key that was not written since

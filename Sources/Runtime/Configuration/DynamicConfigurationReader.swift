@@ -46,6 +46,10 @@ private struct SettingsReader {
     init(_ object: JSONObject) { rest = object }
 
     mutating func configuration() -> DynamicConfiguration {
+        for (key, reason) in AgentSchema.dynamicKeysNotApplied.sorted(by: { $0.key < $1.key }) {
+            guard let value = rest[key], value != .null, value != 0 else { continue }
+            warnings.append("\(key) has no effect: \(reason)")
+        }
         var result = DynamicConfiguration(rto: word("rto"))
         result.ttl = duration("ttl", result.ttl, least: DynamicConfiguration.leastTTL)
         result.loopWait = duration("loop_wait", result.loopWait, least: DynamicConfiguration.leastLoopWait)
@@ -59,9 +63,6 @@ private struct SettingsReader {
             "primary_start_timeout", old: "master_start_timeout", result.primaryStartTimeout)
         result.primaryStopTimeout = duration("primary_stop_timeout", old: "master_stop_timeout", .zero)
         result.primaryRaceBackoff = duration("primary_race_backoff", .zero)
-        if result.primaryRaceBackoff != .zero {
-            warnings.append("primary_race_backoff has no effect: \(AgentSchema.raceBackoff)")
-        }
         result.synchronousMode = synchronousMode()
         result.synchronousModeStrict = bool("synchronous_mode_strict") ?? false
         result.synchronousNodeCount = integer("synchronous_node_count", 1, least: 1)

@@ -8,8 +8,8 @@ extension AgentSchema {
         for (key, reason) in file.refused.sorted(by: { $0.key < $1.key }) { text += row(key, "", "refused: \(reason.cut)") }
         text += "\n" + header("The cluster's configuration (`config` in the store, `bootstrap.dcs` in the file)")
         for key in dynamicKeys {
-            let isApplied = key.name != "primary_race_backoff"
-            text += row(key.name, key.standard, isApplied ? "applied" : "no effect: \(raceBackoff)", help: key.help)
+            let state = dynamicKeysNotApplied[key.name].map { "no effect: \($0)" } ?? "applied"
+            text += row(key.name, key.standard, state, help: key.help)
         }
         text += "\nBelow `postgresql` it takes every key of the file's section but "
             + memberOnlyKeys.map { "`\($0)`" }.joined(separator: ", ") + ".\n"
@@ -40,8 +40,10 @@ extension AgentSchema {
         }.joined()
     }
 
-    /// Why `primary_race_backoff` is not applied.
-    static let raceBackoff = "the members compare their log before the race; nobody need wait"
+    /// Those of `dynamicKeys` that do nothing here, and why.
+    static let dynamicKeysNotApplied = [
+        "primary_race_backoff": "a leader without its lock is fenced before anybody can take it; nobody need wait for it"
+    ]
 
     /// The keys `DynamicConfiguration` reads; a test holds this list to it.
     static let dynamicKeys: [(name: String, standard: String, help: String)] = [

@@ -16,6 +16,21 @@ enum IdentityRules {
             { $0.isMismatch },
             { s, _ in Outcome(reason: "\(mismatch(s)); this server belongs to another cluster and is left alone") }),
         Rule(
+            293, "identity.deleted", .identity,
+            when: "nobody leads, the scope has no system identifier any more, and this primary has led it until now",
+            then: "write our system identifier again: somebody has deleted the keys of a running cluster",
+            { $0.identity == .uninitialised && $0.isLeaderless && $0.memory.leads && $0.iAmPrimary && $0.data != nil },
+            { s, _ in
+                var outcome = Outcome(
+                    reason: "somebody has deleted the keys of this running cluster; making it known again")
+                if let data = s.data {
+                    outcome.actions = [
+                        .writeInitialize(data.systemIdentifier, replacing: s.view?.initializeRevision ?? 0)
+                    ]
+                }
+                return outcome
+            }),
+        Rule(
             32, "identity.uninitialised-primary", .identity,
             when: "the scope has no system identifier, nobody of us holds the lock, and the server may be writable",
             then: "wait until adoption has written `initialize`",

@@ -25,7 +25,8 @@ public struct WantedSlots: Equatable, Sendable {
     public var positions: [String: LSN]
 
     public init(
-        physical: Set<String>, logical: [Logical] = [], ignored: [DynamicConfiguration.SlotPattern] = [], positions: [String: LSN] = [:]
+        physical: Set<String>, logical: [Logical] = [], ignored: [DynamicConfiguration.SlotPattern] = [],
+        positions: [String: LSN] = [:]
     ) {
         self.physical = physical
         self.logical = logical

@@ -52,7 +52,7 @@ public actor LeaseKeeper {
         mayRenewUntil = clock.now + ttl
     }
 
-    /// The state now, and each newer one.
+    /// The state now, and each newer one; the same state again whenever a try to renew or take a lease has failed.
     public func states() -> AsyncStream<LeaseState> {
         broadcast.subscribe(current: state) { id in Task { await self.unsubscribe(id) } }
     }
@@ -178,6 +178,7 @@ public actor LeaseKeeper {
         if Task.isCancelled { return }
         if !isFailing { log.warning("\(what): \(error)") }
         isFailing = true
+        broadcast.send(state)
         await pause(until: clock.now + .milliseconds(100))
     }
 

@@ -15,21 +15,32 @@ public struct StoreLeader: Sendable {
         self.ownHosts = ownHosts
     }
 
+    /// What came of it.
+    public enum Move: Equatable, Sendable {
+        case moved(to: EtcdConfiguration.Endpoint)
+        /// The lead is at another host's server, or none of this host's is known.
+        case elsewhere
+        /// No other server keeps up well enough to take it.
+        case nobodyElse
+    }
+
+    /// The store's term, as its last answer to anybody here told it. It is another one whenever the lead has moved.
+    public func term() async -> UInt64? { await client.history?.raftTerm }
+
     /// Asks the store's server on this host, and if it leads, to give the lead to another one that keeps up.
-    /// - Returns: the server that got it; nil when the lead is elsewhere, or nobody else can have it.
     /// - Throws: `EtcdError`: no answer, or not allowed (with authentication, only the user root may).
-    public func moveAway(timeout: Duration) async throws -> EtcdConfiguration.Endpoint? {
+    public func moveAway(timeout: Duration) async throws -> Move {
         let endpoints = client.configuration.endpoints
-        guard let own = endpoints.first(where: { ownHosts.contains($0.host) }) else { return nil }
+        guard let own = endpoints.first(where: { ownHosts.contains($0.host) }) else { return .elsewhere }
         let status = try await client.status(of: own, timeout: timeout)
-        guard status.leader != 0, status.leader == status.header.memberID else { return nil }
+        guard status.leader != 0, status.leader == status.header.memberID else { return .elsewhere }
         for other in endpoints where !ownHosts.contains(other.host) {
             guard let peer = try? await client.status(of: other, timeout: timeout), peer.canTakeOver(from: status)
             else { continue }
             try await client.moveLeader(from: own, to: peer.header.memberID, timeout: timeout)
-            return other
+            return .moved(to: other)
         }
-        return nil
+        return .nobodyElse
     }
 }
 
