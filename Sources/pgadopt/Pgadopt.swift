@@ -30,7 +30,7 @@ struct Pgadopt: AsyncParsableCommand {
         version: toolVersion,
         subcommands: [
             InitCommand.self, CheckCommand.self, PlanCommand.self, ApplyCommand.self, StatusCommand.self,
-            ListCommand.self, SwitchoverCommand.self, VerifyCommand.self, ReleaseCommand.self,
+            ListCommand.self, SwitchoverCommand.self, VerifyCommand.self, UpgradeCommand.self, ReleaseCommand.self,
         ])
 
     static func main() async {

@@ -117,6 +117,7 @@ public enum LegacyCluster {
         facts.hosts[0].servers[0].hbaText = HBAFile(text: hba).replacingManagedBlock(with: block).text
         for index in 1...2 {
             var standby = server
+            standby.hbaText = facts.hosts[0].servers[0].hbaText
             standby.sql?.isInRecovery = true
             facts.hosts[index].servers = [standby]
         }

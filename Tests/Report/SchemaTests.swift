@@ -46,7 +46,12 @@ import Testing
 
     @Test func `Every plan fits the published schema`() throws {
         let schema = try Self.schema()
-        for plan in [try LegacyCluster.plan, try LegacyCluster.restartPlan(), try Self.operatorPlan()] {
+        let upgrade = try LegacyCluster.planner.upgrade(LegacyCluster.spec, LegacyCluster.adopted, installed: [:])
+        let plans = [
+            try LegacyCluster.plan, try LegacyCluster.restartPlan(), try Self.operatorPlan(), try LegacyCluster.standbyPlan,
+            upgrade,
+        ]
+        for plan in plans {
             #expect(try schema.problems(json(plan)) == [])
         }
     }

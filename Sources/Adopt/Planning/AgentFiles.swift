@@ -74,7 +74,7 @@ extension PlanContext {
         return tags
     }
 
-    private func unitFiles(of host: HostSpec) -> [FileWrite] {
+    func unitFiles(of host: HostSpec) -> [FileWrite] {
         var files = [FileWrite(path: Layout.unitTemplate, content: Self.unitTemplate)]
         let user = osUser(of: host)
         if user != "postgres" {

@@ -18,11 +18,11 @@ extension PlanContext {
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .restart: try restartSteps()
-        case .slot, .baseBackup, .configFiles, .upstream, .streaming, .verify, .unlock, .run, .pause: []
+        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .streaming, .verify, .unlock, .run, .pause: []
         }
     }
 
-    private func lockStep() -> PlannedStep {
+    func lockStep() -> PlannedStep {
         PlannedStep(
             host: primary.name, kind: .lock(LockChange(directory: layout.lock)), effect: .none,
             summary: "take the lock of the cluster, so that two operators do not change it at once",
@@ -51,7 +51,7 @@ extension PlanContext {
         return hosts.map { bundleStep($0, bundle) }
     }
 
-    private func bundleStep(_ host: HostSpec, _ bundle: BundleSource) -> PlannedStep {
+    func bundleStep(_ host: HostSpec, _ bundle: BundleSource) -> PlannedStep {
         PlannedStep(
             host: host.name,
             kind: .bundle(
@@ -125,7 +125,16 @@ extension PlanContext {
     ]
 
     private func hbaSteps() throws(PlanningError) -> [PlannedStep] {
-        try hbaStep(primary).map { [$0] } ?? []
+        // A member that comes later must be let in by those that may lead one day, too.
+        let adopted = replicas.filter { isAdopted($0) }
+        var steps: [PlannedStep] = []
+        for host in [primary] + adopted {
+            guard host.name == primary.name || facts.host(host.name)?.servers.contains(where: {
+                $0.control?.systemIdentifier == control.systemIdentifier && $0.hbaText != nil
+            }) == true else { continue }
+            if let step = try hbaStep(host) { steps.append(step) }
+        }
+        return steps
     }
 
     /// Nil: the rules are there already.

@@ -96,10 +96,19 @@ extension Fingerprints {
             }
         }
         let content = facts.store.keys.map { keys in
-            sha256(keys.sorted { $0.key < $1.key }.map { "\($0.key)\u{0}\($0.value)\u{0}" }.joined())
+            sha256(keys.sorted { $0.key < $1.key }.compactMap { Self.lasting($0.key, $0.value) }.joined())
         }
         self.init(
             servers: servers, files: files, targets: targets,
             store: Store(revision: facts.store.revision, digest: content))
+    }
+
+    /// What of a key a plan relies on. The agents of an adopted cluster report every few seconds how far they are:
+    /// of a member's key only its being there counts, of the cluster's status nothing.
+    private static func lasting(_ key: String, _ value: String) -> String? {
+        let words = key.split(separator: "/")
+        if words.last == "status" || words.last == "failsafe" || words.suffix(2) == ["optime", "leader"] { return nil }
+        let isMember = words.dropLast().last == "members"
+        return "\(key)\u{0}\(isMember ? "" : value)\u{0}"
     }
 }

@@ -15,7 +15,7 @@ extension PlanContext {
 
     /// For the primary, or for a standby with a pg_hba.conf of its own; another member proves that it gets in.
     func hbaChange(of host: HostSpec) throws(PlanningError) -> HBAChange {
-        let running = model(of: host)
+        let running = host.name != primary.name && isAdopted(host) ? try adoptedServer(of: host) : model(of: host)
         guard let path = running.hbaFile, let before = running.hbaText else {
             throw PlanningError(.missingFacts, host: host.name, "pg_hba.conf could not be read")
         }

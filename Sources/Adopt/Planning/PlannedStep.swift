@@ -86,6 +86,7 @@ public enum StepName: String, Codable, CaseIterable, Sendable {
     case baseBackup = "base-backup"
     case configFiles = "config-files"
     case upstream
+    case upgrade
     case streaming
     case verify
     case unlock

@@ -15,6 +15,7 @@ public enum StepKind: Equatable, Sendable {
     case baseBackup(BaseBackupChange)
     case configFiles(ConfigFilesChange)
     case upstream(UpstreamChange)
+    case upgrade(UpgradeChange)
     case streaming(StreamingCheck)
     case verify(ClusterCheck)
     case unlock(LockChange)
@@ -38,6 +39,7 @@ public enum StepKind: Equatable, Sendable {
         case .baseBackup: .baseBackup
         case .configFiles: .configFiles
         case .upstream: .upstream
+        case .upgrade: .upgrade
         case .streaming: .streaming
         case .verify: .verify
         case .unlock: .unlock
@@ -79,6 +81,7 @@ extension StepKind: Codable {
         case .baseBackup(let change): try container.encode(change, forKey: .change)
         case .configFiles(let change): try container.encode(change, forKey: .change)
         case .upstream(let change): try container.encode(change, forKey: .change)
+        case .upgrade(let change): try container.encode(change, forKey: .change)
         case .streaming(let change): try container.encode(change, forKey: .change)
         case .verify(let change): try container.encode(change, forKey: .change)
         case .run(let change): try container.encode(change, forKey: .change)
@@ -105,6 +108,7 @@ extension StepKind: Codable {
         case .baseBackup: self = .baseBackup(try change())
         case .configFiles: self = .configFiles(try change())
         case .upstream: self = .upstream(try change())
+        case .upgrade: self = .upgrade(try change())
         case .streaming: self = .streaming(try change())
         case .verify: self = .verify(try change())
         case .unlock: self = .unlock(try change())

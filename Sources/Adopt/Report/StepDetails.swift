@@ -27,6 +27,7 @@ struct StepDetails {
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
+        case .upgrade(let change): change.unitFiles.flatMap(write) + ["systemctl restart \(change.unit)"]
         case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
         case .secrets(let change):
             change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)

@@ -103,7 +103,7 @@ extension Plan {
     private func actions(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
         let isReplica = step.host != primary.host
         switch step.kind {
-        case .lock, .backup, .streaming, .verify, .unlock, .pause, .restart: return []
+        case .lock, .backup, .streaming, .upgrade, .verify, .unlock, .pause, .restart: return []
         case .bundle, .settings, .run, .upstream: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .hba, .secrets:

@@ -16,7 +16,10 @@ struct BackupStep: Step {
             "copying configuration files",
             """
             set -eu; umask 077
-            d=\(quoted(change.directory)); mkdir -p "$d/files"
+            d=\(quoted(change.directory))
+            # The agent's own directory lies beside, and its user must get there.
+            (umask 022; mkdir -p "$(dirname "$d")")
+            mkdir -p "$d/files"
             while IFS= read -r f; do
                 if ! [ -e "$f" ] || [ -e "$d/files$f" ]; then continue; fi
                 mkdir -p "$d/files$(dirname "$f")"
