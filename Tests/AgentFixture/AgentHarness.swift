@@ -177,14 +177,27 @@ package final class AgentHarness: Sendable {
     }
 
     /// A program that ends with the cluster: the root directory's name is on its command line.
+    /// - Parameter asRoot: not as the user of the servers.
     @discardableResult
-    package func start(_ program: String, _ arguments: [String], log: String) throws -> ProcessHandle {
+    package func start(
+        _ program: String, _ arguments: [String], log: String, asRoot: Bool = false
+    ) throws -> ProcessHandle {
         try ProcessHandle(
             DetachedProcess(
                 path: program, arguments: arguments,
                 environment: ["PATH": "\(Self.bin):/usr/bin:/bin", "LC_ALL": "C.UTF-8"], workingDirectory: "/",
-                logFile: "\(root)/\(log)", user: user
+                logFile: "\(root)/\(log)", user: asRoot ? nil : user
             ).start())
+    }
+
+    /// The agent of a member as process 1 of a process namespace of its own, as in a container; needs root.
+    /// - Returns: the process that waits for the namespace's end.
+    package func startContained(_ name: String) throws -> ProcessHandle {
+        let words = [
+            "--pid", "--fork", "--mount-proc", "--kill-child", "setpriv", "--reuid=postgres", "--regid=postgres",
+            "--clear-groups", "\(programs)/pgadopt-agent", "\(root)/\(name).yml",
+        ]
+        return try start("/usr/bin/unshare", words, log: "\(name).agent.log", asRoot: true)
     }
 
     /// Asks a member's daemon to end, and waits until it has.

@@ -55,6 +55,7 @@ extension CoreSettings {
         watchdogMode = r.pick([.off, .off, .off, .automatic, .required])
         if r.chance(10) { standbyCluster = Upstream(name: "remote", host: "10.9.9.9", port: 5432, slot: .none) }
         mayBootstrap = r.chance(30)
+        restoresWithoutLeader = mayBootstrap
         replicateFrom = r.chance(15) ? r.pick(["h1", "h2", "h3", "h9"]) : nil
         noStream = r.chance(5)
     }

@@ -26,6 +26,7 @@ extension ScenarioWorld {
                 }
         }
         if a.flag("bootstrap") { s.mayBootstrap = true }
+        if a.flag("restores") { s.restoresWithoutLeader = true }
         if let name = a.values["replicatefrom"] { s.replicateFrom = name }
         if a.flag("nostream") { s.noStream = true }
         observation.settings = s

@@ -44,6 +44,9 @@ struct AgentState {
     /// Member slots that are kept for absent members, too, as `status` publishes them.
     var slotRetention = SlotRetention()
     var retainedSlots: [String] = []
+    /// Positions as they stand in our member key and in `status`.
+    var toldOfMember = ToldPositions()
+    var toldOfCluster = ToldPositions()
     var slotConflicts: Set<String> = []
     /// What the slots were last brought to, and when that was begun.
     var slotsWanted: WantedSlots?

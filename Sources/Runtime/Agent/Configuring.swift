@@ -116,6 +116,16 @@ extension Agent {
         }
     }
 
+    /// An agent that has just come up, as after a reboot, may start the server before it had a moment to say what is
+    /// wanted of it: without this a server that is ours to configure would listen at PostgreSQL's own default port.
+    func configureBeforeStart(_ mode: StartMode) async throws {
+        guard state.configured == nil else { return }
+        let role: ServerRole = mode == .primary ? .primary : serverRole == .standbyLeader ? .standbyLeader : .replica
+        let wanted = configuration.serverConfiguration(with: dynamic, role: role)
+        _ = try await parts.server.configure(wanted, by: clock.now + .seconds(10))
+        state.configured = wanted
+    }
+
     private var serverRole: ServerRole {
         // Who makes a standby cluster needs the way to its archive before the first start, and the lock comes later.
         if state.claimedInitialize != nil, state.view?.initialize == "", dynamic.standbyCluster?.isEffective == true {

@@ -36,7 +36,7 @@ extension Agent {
     func coreSettings() -> CoreSettings {
         let tags = configuration.memberTags
         let options = configuration.postgresOptions(with: dynamic)
-        return CoreSettings(
+        var settings = CoreSettings(
             ttl: dynamic.ttl, loopWait: dynamic.loopWait, retryTimeout: dynamic.retryTimeout,
             maximumLagOnFailover: dynamic.maximumLagOnFailover, primaryStartTimeout: dynamic.primaryStartTimeout,
             isPaused: dynamic.pause, failsafeMode: dynamic.failsafeMode, checkTimeline: dynamic.checkTimeline,
@@ -49,6 +49,8 @@ extension Agent {
             watchdogMode: WatchdogMode(rawValue: configuration.watchdog.mode.rawValue) ?? .off,
             standbyCluster: dynamic.standbyCluster.flatMap(Upstream.init(remote:)),
             mayBootstrap: configuration.bootstrap.isPresent, replicateFrom: tags.replicatefrom, noStream: tags.nostream)
+        settings.restoresWithoutLeader = options.createReplicaMethods?.contains { $0.script?.noLeader == true } ?? false
+        return settings
     }
 
     /// What the server itself does not tell, or only when somebody needs it.

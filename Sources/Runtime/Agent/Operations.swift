@@ -63,6 +63,7 @@ extension Agent {
         let server = parts.server
         switch operation {
         case .start(let mode):
+            try await configureBeforeStart(mode)
             // Under guard before its first write: an agent that hangs from here on must not leave it alone.
             try await server.start(mode, by: clock.now + dynamic.primaryStartTimeout) {
                 if mode == .primary { await self.guardStart() }

@@ -42,7 +42,12 @@ extension Agent {
         // Until the slots were looked at, what the leader before us has published stays.
         let isKnown = !state.retainedSlots.isEmpty || dynamic.memberSlotsTTL == .zero
         let retained = isKnown ? state.retainedSlots : state.view?.status.retainSlots ?? []
-        let status = StatusKey(optime: server.lsn, slots: slots, retainSlots: retained)
+        // A blank is in no slot's name.
+        let told = state.toldOfCluster.settle(
+            slots.merging(["the leader": server.lsn]) { $1 }, on: server.timeline, limit: dynamic.maximumLagOnFailover,
+            at: clock.now)
+        let status = StatusKey(
+            optime: told["the leader"], slots: told.filter { $0.key != "the leader" }, retainSlots: retained)
         await parts.reports.post(.status(status))
         guard dynamic.failsafeMode else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
@@ -76,11 +81,18 @@ extension Agent {
         member.pendingRestartReason = pendingRestartReason
         if memberRole == .primary, state.checkpointAfterPromotePending { member.checkpointAfterPromote = false }
         if case .running(let server) = state.server.process {
-            member.xlogLocation = server.lsn
             member.timeline = server.timeline
+            let positions = [
+                "log": server.lsn, "received": server.isInRecovery ? server.receivedLSN : nil,
+                "replayed": server.isInRecovery ? server.replayedLSN : nil,
+            ].compactMapValues { $0 }
+            let told = state.toldOfMember.settle(
+                positions, on: server.timeline, least: server.isInRecovery ? state.view?.status.optime : nil,
+                limit: dynamic.maximumLagOnFailover, at: clock.now)
+            member.xlogLocation = told["log"]
             if server.isInRecovery {
-                member.replayLSN = server.replayedLSN
-                member.receiveLSN = server.receivedLSN
+                member.replayLSN = told["replayed"]
+                member.receiveLSN = told["received"]
                 member.replicationState = replicationState(server, state.details)
             }
         }

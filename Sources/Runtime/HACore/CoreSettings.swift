@@ -33,6 +33,8 @@ public struct CoreSettings: Equatable, Sendable {
     public var standbyCluster: Upstream?
     /// This member may make a new cluster in an empty directory: its configuration has a section `bootstrap`.
     public var mayBootstrap: Bool
+    /// A method that makes replicas is marked `no_leader`: it needs no server to copy.
+    public var restoresWithoutLeader = false
 
     /// Tag `replicatefrom`: stream from this member while it is there.
     public var replicateFrom: String?

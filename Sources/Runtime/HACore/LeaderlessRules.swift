@@ -64,6 +64,18 @@ enum LeaderlessRules {
             { $0.isLeaderless && $0.iAmPrimary },
             { s, _ in Outcome(.acquireLock, reason: "nobody leads and \(s.me) is the primary: taking the lock") }),
         Rule(
+            294, "leaderless.restore", .leaderless,
+            when: "nobody leads, the cluster is known, the data directory is empty, and a method that makes replicas "
+                + "works without a leader (no_leader)",
+            then: "make a copy by that; it takes part in the next race",
+            {
+                $0.isLeaderless && $0.isStopped && $0.dataIsEmpty && $0.identity == .noData && !$0.isPaused
+                    && $0.settings.restoresWithoutLeader
+            },
+            { _, _ in
+                Outcome(.begin(.clone(from: .archive)), reason: "no data here and nobody leads: restoring without a leader")
+            }),
+        Rule(
             113, "leaderless.no-data", .leaderless,
             when: "nobody leads and the data directory is empty or cannot be read",
             then: "wait for a leader",
