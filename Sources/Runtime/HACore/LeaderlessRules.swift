@@ -64,7 +64,7 @@ enum LeaderlessRules {
             { $0.isLeaderless && $0.iAmPrimary },
             { s, _ in Outcome(.acquireLock, reason: "nobody leads and \(s.me) is the primary: taking the lock") }),
         Rule(
-            294, "leaderless.restore", .leaderless,
+            295, "leaderless.restore", .leaderless,
             when: "nobody leads, the cluster is known, the data directory is empty, and a method that makes replicas "
                 + "works without a leader (no_leader)",
             then: "make a copy by that; it takes part in the next race",
