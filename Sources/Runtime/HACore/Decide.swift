@@ -86,6 +86,9 @@ extension Memory {
             next.givesUp = false
             next.handedOver = false
         }
+        if case .connected(let view, _) = o.store, view.failover?.modRevision != next.openRequest?.revision {
+            next.openRequest = view.failover.map { OpenRequest(revision: $0.modRevision, since: o.now) }
+        }
         if let begun = next.begunRequest, case .connected(let view, _) = o.store,
             view.failover?.modRevision != begun || view.failover?.isEmpty ?? true
         {

@@ -52,6 +52,8 @@ public struct Memory: Equatable, Sendable {
     public var syncKey: SyncKeyMemory?
     /// Modification revision of the failover key that we have begun to carry out: it stays due until it is gone.
     public var begunRequest: Int64?
+    /// The failover key that is open now: what members answered before we saw it says nothing about its candidates.
+    public var openRequest: OpenRequest?
     /// We have handed the lock over and the server has not been up since.
     public var handedOver: Bool
     /// When the postmaster was lost under our lock, the last few times.
@@ -63,12 +65,13 @@ public struct Memory: Equatable, Sendable {
         leadLease: Int64? = nil, leadsUntil: BootInstant? = nil, guardedUntil: BootInstant? = nil,
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
         releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
-        syncNames: SyncNamesMemory? = nil, syncKey: SyncKeyMemory? = nil, begunRequest: Int64? = nil, handedOver: Bool = false,
-        crashes: [BootInstant] = []
+        syncNames: SyncNamesMemory? = nil, syncKey: SyncKeyMemory? = nil, begunRequest: Int64? = nil,
+        openRequest: OpenRequest? = nil, handedOver: Bool = false, crashes: [BootInstant] = []
     ) {
         self.syncNames = syncNames
         self.syncKey = syncKey
         self.begunRequest = begunRequest
+        self.openRequest = openRequest
         self.handedOver = handedOver
         self.crashes = crashes
         self.lastLeader = lastLeader
@@ -84,6 +87,17 @@ public struct Memory: Equatable, Sendable {
         self.abstainUntil = abstainUntil
         self.releasedLock = releasedLock
         self.failures = failures
+    }
+}
+
+/// A failover key by its modification revision, and when we first saw it.
+public struct OpenRequest: Equatable, Sendable {
+    public var revision: Int64
+    public var since: BootInstant
+
+    public init(revision: Int64, since: BootInstant) {
+        self.revision = revision
+        self.since = since
     }
 }
 

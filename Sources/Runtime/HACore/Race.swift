@@ -204,7 +204,7 @@ extension Situation {
             let list = wanted.joined(separator: ", ")
             return .none("\(list): no synchronous standby (sync lists \(sync.standbys.joined(separator: ", ")))")
         }
-        guard usableRound != nil else { return .ask }
+        guard let asked = usableRound, asked >= memory.openRequest?.since ?? asked else { return .ask }
         let judged = wanted.map { (name: $0, why: objection(to: $0, primary: primary)) }
         let fit = judged.filter { $0.why == nil }.map(\.name)
         if !fit.isEmpty, request.candidate != nil || votesSuffice(fit) { return .found(fit) }
