@@ -109,7 +109,9 @@ extension ServerObservation.Storage {
         return .present(.init(
             systemIdentifier: SystemIdentifier(rawValue: r.chance(90) ? 7_700_000_000_000_000_001 : 7),
             timeline: Timeline(r.pick([1, 2, 3])), clusterState: r.pick(["in production", "shut down", "in archive recovery"]),
-            checkpoint: .random(&r), canRewind: r.chance(60), hasStandbySignal: r.chance(50)))
+            checkpoint: .random(&r), canRewind: r.chance(60), hasStandbySignal: r.chance(50),
+            newestTimeline: r.chance(40) ? .init(timeline: Timeline(r.pick([2, 3])), start: .random(&r)) : nil,
+            isHalfRewound: r.chance(3)))
     }
 }
 
@@ -232,7 +234,15 @@ extension GuardObservation {
 }
 
 extension Memory {
-    static func random(_ r: inout Seeded, now: BootInstant) -> Memory {
+    static func random(_ r: inout Seeded, for observation: Observation) -> Memory {
+        var memory = Memory.random(&r, now: observation.now)
+        // A new cluster is begun where nobody has led, on the claim of a member that held no lock: there is none that
+        // it could have given back.
+        if case .running(.bootstrap, _) = observation.operation { memory.releasedLock = nil }
+        return memory
+    }
+
+    private static func random(_ r: inout Seeded, now: BootInstant) -> Memory {
         var memory = Memory()
         if r.chance(50) { return memory }
         memory.lastLeader = r.pick(["h1", "h2", nil])
