@@ -58,6 +58,8 @@ public struct Memory: Equatable, Sendable {
     public var handedOver: Bool
     /// When the postmaster was lost under our lock, the last few times.
     public var crashes: [BootInstant]
+    /// Since when a leader that is a primary has not said how it came to its timeline, which this standby needs to know.
+    public var unexplainedSince: BootInstant?
 
     public init(
         lastLeader: String? = nil, lastOptime: LSN? = nil, leaderlessSince: BootInstant? = nil, leads: Bool = false,
@@ -66,8 +68,10 @@ public struct Memory: Equatable, Sendable {
         leaderDownSince: BootInstant? = nil, givesUp: Bool = false, abstainUntil: BootInstant? = nil,
         releasedLock: Int64? = nil, failures: [OperationKind: Failure] = [:],
         syncNames: SyncNamesMemory? = nil, syncKey: SyncKeyMemory? = nil, begunRequest: Int64? = nil,
-        openRequest: OpenRequest? = nil, handedOver: Bool = false, crashes: [BootInstant] = []
+        openRequest: OpenRequest? = nil, handedOver: Bool = false, crashes: [BootInstant] = [],
+        unexplainedSince: BootInstant? = nil
     ) {
+        self.unexplainedSince = unexplainedSince
         self.syncNames = syncNames
         self.syncKey = syncKey
         self.begunRequest = begunRequest
