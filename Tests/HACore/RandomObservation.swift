@@ -256,6 +256,9 @@ extension Memory {
         for kind in OperationKind.allCases where r.chance(15) {
             memory.failures[kind] = .init(count: r.pick([1, 2, 9, 1000]), at: now - .seconds(r.pick([0, 1, 70])), message: "exit 1")
         }
+        memory.leavesSync = r.chance(20)
+            ? LeavingSync(
+                since: now - .seconds(r.pick([0, 5, 60])), isOutSince: r.chance(30) ? now - .seconds(r.pick([0, 2])) : nil) : nil
         memory.unexplainedSince = r.chance(20) ? now - .seconds(r.pick([0, 5, 60])) : nil
         if memory.leaderlessSince != nil { memory.leaderlessRevision = r.pick([3, 5]) }
         memory.leadLease = memory.leads ? r.pick([nil, 1, 2]) : nil

@@ -82,6 +82,7 @@ extension Memory {
         next.noteCrash(o)
         next.noteSyncNames(o)
         next.noteUnexplainedTimeline(situation)
+        next.noteLeavingSync(situation)
         if situation.running != nil {
             next.givesUp = false
             next.handedOver = false
