@@ -227,6 +227,10 @@ extension OperationObservation {
     }
 }
 
+extension OperationObservation {
+    fileprivate var isBootstrap: Bool { if case .running(.bootstrap, _) = self { true } else { false } }
+}
+
 extension GuardObservation {
     static func random(_ r: inout Seeded, now: BootInstant) -> Self {
         r.pick([.absent, .disarmed, .armed(deadline: now + .seconds(r.pick([-5, 2, 9])))])
@@ -236,9 +240,9 @@ extension GuardObservation {
 extension Memory {
     static func random(_ r: inout Seeded, for observation: Observation) -> Memory {
         var memory = Memory.random(&r, now: observation.now)
-        // A new cluster is begun where nobody has led, on the claim of a member that held no lock: there is none that
-        // it could have given back.
-        if case .running(.bootstrap, _) = observation.operation { memory.releasedLock = nil }
+        // A new cluster is claimed and begun where nobody has led, by a member that held no lock: there is none that it
+        // could have given back.
+        if observation.claim != nil || observation.operation.isBootstrap { memory.releasedLock = nil }
         return memory
     }
 
