@@ -12,6 +12,9 @@ let storeRules: [Rule] = [
         remedy: "Start etcd, or correct `store.endpoints`.", .human
     ) { picture in
         let endpoints = picture.facts.store.endpoints
+        if picture.isStoreToCome, !endpoints.contains(where: { $0.error == nil }) {
+            return [.ok(nil, "none answers yet: the plan makes the store on \(listed(picture.storeHosts.map(\.0.name)))")]
+        }
         guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
             let reason = endpoints.compactMap(\.error).first ?? "no answer"
             return [
