@@ -58,7 +58,8 @@ public enum ManagedCluster {
             facts.hosts[index].servers[0].hbaText =
                 HBAFile(text: LegacyCluster.hba).replacingManagedBlock(with: rules).text
         }
-        facts.store = StoreFacts(endpoints: facts.store.endpoints.map { .init(endpoint: $0.endpoint, version: "3.4.23") })
+        facts.store = StoreFacts(
+            endpoints: facts.store.endpoints.map { .init(endpoint: $0.endpoint, version: "3.4.23") })
         facts.store.keys = adopted.store.keys?.filter { $0.key != "members/h3" }
         facts.store.clientCertificateDays = 1000
         for index in 0...2 {

@@ -21,7 +21,9 @@ import Testing
         await client.close()
     }
 
-    @Test func `It is made on three hosts, serves over TLS, and a release takes away exactly what was made`() async throws {
+    @Test func `It is made on three hosts, serves over TLS, and a release takes away exactly what was made`()
+        async throws
+    {
         try await inWorld { world, client in
             let before = world.files()
             let plan = try world.plan()

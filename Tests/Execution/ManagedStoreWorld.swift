@@ -58,11 +58,17 @@ final class ManagedStoreWorld: Sendable {
         wants="$ROOT/etc/systemd/system/multi-user.target.wants/$unit"
         d="$ROOT/var/lib/pgadopt/shop/etcd"
         running() { [ -e "$ROOT/pid" ] && kill -0 "$(cat "$ROOT/pid")" 2>/dev/null; }
-        stop() { if running; then p=$(cat "$ROOT/pid"); kill "$p"; while kill -0 "$p" 2>/dev/null; do sleep 0.05; done; fi; rm -f "$ROOT/pid"; }
+        stop() {
+            if running; then
+                p=$(cat "$ROOT/pid"); kill "$p"; while kill -0 "$p" 2>/dev/null; do sleep 0.05; done
+            fi
+            rm -f "$ROOT/pid"
+        }
         case $1 in
             enable) mkdir -p "${wants%/*}"; ln -sf x "$wants" ;;
             is-enabled) [ -L "$wants" ] ;;
             is-active) running ;;
+            show) if running; then echo activating; else echo inactive; fi ;;
             disable) rm -f "$wants"; rmdir "${wants%/*}" 2>/dev/null; stop ;;
             start|restart)
                 if [ "$1" = restart ]; then stop; fi
@@ -77,7 +83,7 @@ final class ManagedStoreWorld: Sendable {
     private static let aptGet = """
         [ -L "$ROOT/etc/systemd/system/etcd.service" ] || { echo "its own service would start" >&2; exit 1; }
         case "$*" in
-            *-s*install*) printf 'Inst etcd-server (3.4.23-4 Debian:12 [amd64])\\nConf etcd-server (3.4.23-4)\\n'; cat "$ROOT/also" 2>/dev/null || : ;;
+            *-s*install*) echo 'Inst etcd-server (3.4.23-4 Debian:12 [amd64])'; cat "$ROOT/also" 2>/dev/null || : ;;
             *install*) ln -s /usr/bin/etcd "$ROOT/usr/bin/etcd" ;;
             *purge*) rm "$ROOT/usr/bin/etcd" ;;
         esac

@@ -57,7 +57,9 @@ extension LabSuite {
                 """)
         }
 
-        @Test func `hosts without etcd are adopted, survive the loss of one, and are given back as they were`() async throws {
+        @Test func `hosts without etcd are adopted, survive the loss of one, and are given back as they were`()
+            async throws
+        {
             try await bare()
             var before: [String: String] = [:]
             for host in Hosts.all { before[host] = try await traces(host) }

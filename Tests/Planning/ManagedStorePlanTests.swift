@@ -99,6 +99,16 @@ import Testing
         #expect(plan.deferred.isEmpty)
     }
 
+    @Test func `A witness that comes later does not move the members of a store that runs`() {
+        var spec = ManagedCluster.spec()
+        spec.store.managed?.members = ["h1", "h2", "h4"]
+        let error = #expect(throws: PlanningError.self) {
+            try LegacyCluster.planner.plan(spec, ManagedCluster.adopted(days: 1000), [])
+        }
+        #expect(error?.host == "h3")
+        #expect(error?.message.contains("its members are h1, h2, h4") == true)
+    }
+
     @Test func `A host without etcd and without a package of it is named`() throws {
         var facts = ManagedCluster.facts()
         facts.hosts[2].etcd?.candidate = nil

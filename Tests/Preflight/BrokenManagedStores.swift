@@ -11,7 +11,8 @@ extension Sample {
         for index in facts.hosts.indices {
             facts.hosts[index].etcd = EtcdFacts(
                 packageManager: "apt-get", candidate: .init(package: "etcd-server", version: "3.4.23-4"),
-                directory: TargetFacts(path: "/var/lib/pgadopt/shop/etcd/data", content: .absent, freeSpace: ByteCount(8 << 30)))
+                directory: TargetFacts(
+                    path: "/var/lib/pgadopt/shop/etcd/data", content: .absent, freeSpace: ByteCount(8 << 30)))
         }
         facts.store = StoreFacts(
             endpoints: spec.store.endpoints.map { .init(endpoint: $0, error: "no certificate") })
@@ -33,7 +34,9 @@ extension Sample {
 let brokenManagedStores: [Broken] = [
     Broken("store.package", "a", .fail, "no package of it is known", Sample.managed { $0.candidate = nil }),
     Broken("store.package", "a", .fail, "3.3.25", Sample.managed { $0.candidate?.version = "3.3.25+dfsg-6" }),
-    Broken("store.package", "a", .fail, "3.2.1", Sample.managed { ($0.program, $0.version) = ("/usr/bin/etcd", "3.2.1") }),
+    Broken("store.package", "a", .fail, "3.2.1", Sample.managed {
+        ($0.program, $0.version) = ("/usr/bin/etcd", "3.2.1")
+    }),
     Broken("store.package", "a", .warn, "dnf will be asked", Sample.managed {
         ($0.packageManager, $0.candidate) = ("dnf", nil)
     }),

@@ -8,11 +8,28 @@ extension PlanContext {
     func managedStoreSteps() throws(PlanningError) -> [PlannedStep] {
         guard let managed = spec.store.managed else { return [] }
         let hosts = managed.members.compactMap { name in spec.hosts.first { $0.name == name } }
+        try refuseOtherMembers(managed)
         guard !runs(managed, hosts) || needsCertificates(hosts) else { return [] }
         var steps = [authorityStep(managed)]
         for host in hosts { steps.append(try storeMemberStep(host, hosts, managed)) }
-        for host in spec.members where isAdopted(host) || isStoreLost && hasAgent(host) { steps.append(storeClientStep(host, managed)) }
+        for host in spec.members where isAdopted(host) || isStoreLost && hasAgent(host) {
+            steps.append(storeClientStep(host, managed))
+        }
         return steps + [managedStoreStep(hosts, managed)]
+    }
+
+    /// A member joins and leaves a running etcd by commands of its own, one at a time; a plan that started another one
+    /// beside the old ones could take the majority away.
+    private func refuseOtherMembers(_ managed: ManagedStoreSpec) throws(PlanningError) {
+        let other = spec.hosts.first { host in
+            !managed.members.contains(host.name) && facts.host(host.name)?.etcd?.isSetUp == true
+        }
+        guard let other else { return }
+        throw PlanningError(
+            .unsupported, host: other.name,
+            "a member of the store is set up here, and by the inventory its members are "
+                + managed.members.joined(separator: ", ")
+                + "; keep roles and order of the hosts, or replace the member by hand (docs/store.md)")
     }
 
     /// True: agents rely on a store of ours, and it cannot be read from here: its certificates have ended or were
@@ -48,8 +65,8 @@ extension PlanContext {
                 name: "pgadopt store of \(spec.name)", directory: managed.directory,
                 agents: spec.members.map(\.name))),
             effect: .none,
-            summary: "make an authority for the store in \(managed.directory) on this machine, where it does not exist, "
-                + "and certificates for the agents and this machine",
+            summary: "make an authority for the store in \(managed.directory) on this machine, where it does not "
+                + "exist, and certificates for the agents and this machine",
             estimate: StepEstimate(.milliseconds(200)), undo: "remove the authority and the certificates, if made here")
     }
 
@@ -137,7 +154,8 @@ extension PlanContext {
         let url = { (name: String, port: Int) in "https://\(HostPort(host: name, port: port))" }
         let own = facts.host(host.name)?.network.addresses.compactMap { $0.split(separator: "/").first } ?? []
         // A name, or an address that a router translates, is none that etcd can listen on.
-        let listen = own.contains(Substring(host.address)) ? host.address : host.address.contains(":") ? "::" : "0.0.0.0"
+        let all = host.address.contains(":") ? "::" : "0.0.0.0"
+        let listen = own.contains(Substring(host.address)) ? host.address : all
         let cluster = hosts.map { "\($0.name)=\(url($0.address, managed.peerPort))" }.joined(separator: ",")
         let tls = """
               cert-file: \(layout.store)/tls/member.pem

@@ -27,7 +27,9 @@ struct ManagedStoreStep: Step {
     private func explained(_ error: ExecutionError, _ context: StepContext) async -> ExecutionError {
         var error = error
         let silent = await context.environment.store.silentEndpoints()
-        for (endpoint, reason) in silent.sorted(by: { $0.key < $1.key }) { error.message += "\n  \(endpoint): \(reason)" }
+        for (endpoint, reason) in silent.sorted(by: { $0.key < $1.key }) {
+            error.message += "\n  \(endpoint): \(reason)"
+        }
         for (host, unit) in check.units.sorted(by: { $0.key < $1.key }) {
             let log = try? await context.tryRun(
                 on: host, "journalctl --no-pager -o cat -n 4 -u \(quoted(unit)) 2>/dev/null", deadline: .seconds(20))
@@ -47,8 +49,10 @@ struct ManagedStoreStep: Step {
         let others = keys.filter { !$0.hasPrefix(check.prefix) }
         guard others.isEmpty else {
             throw ExecutionError(
-                .conflict, "the managed store holds \(others.count) keys that are not this cluster's, such as \(others[0])",
-                remedy: "Move them to another etcd, or delete them if nobody uses them; then run the same command again.")
+                .conflict,
+                "the managed store holds \(others.count) keys that are not this cluster's, such as \(others[0])",
+                remedy: "Move them to another etcd, or delete them if nobody uses them. "
+                    + "Then run the same command again.")
         }
     }
 }

@@ -48,7 +48,10 @@ struct StoreMemberStep: Step {
         let result = try await context.run(
             "looking at the ports",
             """
-            systemctl is-active --quiet \(quoted(change.unit)) && exit 0
+            # Ours listens before it is ready: a majority has to come up first.
+            case "$(systemctl show -p ActiveState --value -- \(quoted(change.unit)))" in
+                active|activating|reloading) exit 0 ;;
+            esac
             awk '$4 == "0A" { n = split($2, a, ":"); print a[n] }' /proc/net/tcp /proc/net/tcp6 2>/dev/null |
                 grep -xE \(quoted(ports.joined(separator: "|"))) | sort -u || :
             """)
@@ -99,7 +102,9 @@ struct StoreMemberStep: Step {
             deadline: .seconds(120))
         // Inst NAME [OLD] (NEW ...): with an old version it is an upgrade.
         let lines = output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
-        let touched = lines.filter { $0.first == "Remv" || ($0.first == "Inst" && $0.count > 2 && $0[2].hasPrefix("[")) }
+        let touched = lines.filter { words in
+            words.first == "Remv" || words.first == "Inst" && words.count > 2 && words[2].hasPrefix("[")
+        }
         guard touched.isEmpty else {
             let names = touched.compactMap { $0.dropFirst().first }.joined(separator: ", ")
             throw ExecutionError(
@@ -138,7 +143,8 @@ struct StoreMemberStep: Step {
     private func hasCertificate(_ context: StepContext) async throws -> Bool {
         let certificates = certificates(context)
         guard let authority = try certificates.authority(),
-            let kept = try? await context.read(change.certificate), let root = try? await context.read(change.authority),
+            let kept = try? await context.read(change.certificate),
+            let root = try? await context.read(change.authority),
             String(decoding: root, as: UTF8.self) == (try authority.pair.certificatePEM),
             try await context.tryRun("test -s \(quoted(change.key))").succeeded
         else { return false }
@@ -159,7 +165,7 @@ struct StoreMemberStep: Step {
                 t=\(quoted(change.directory + "/tls/new"))
                 rm -rf -- "$t"; mkdir -- "$t"
                 trap 'rm -rf -- "$t"' EXIT
-                awk -v d="$t" 'BEGIN { f = d "/1" } /^-----NEXT-----$/ { close(f); f = d "/" (++n + 1); next } { print > f }'
+                awk -v d="$t" 'BEGIN { n = 1 } /^-----NEXT-----$/ { n++; next } { print > (d "/" n) }'
                 for f in 1 2 3; do test -s "$t/$f"; chown \(user):"$(id -gn \(user))" "$t/$f"; chmod 0600 "$t/$f"; done
                 sync
                 mv -f -- "$t/3" \(quoted(change.authority))
@@ -209,7 +215,11 @@ struct StoreMemberStep: Step {
                         done
                         if [ $# -gt 0 ]; then \(Self.apt) -y -o DPkg::Lock::Timeout=60 purge "$@" </dev/null; fi
                         """
-                    : "if rpm -q \(names) >/dev/null 2>&1; then \(quoted(package.manager)) -y remove \(names) </dev/null; fi",
+                    : """
+                        if rpm -q \(names) >/dev/null 2>&1; then
+                            \(quoted(package.manager)) -y remove \(names) </dev/null
+                        fi
+                        """,
                 deadline: .seconds(600))
         }
         for path in await context.made("mask") {

@@ -5,9 +5,13 @@ extension Verification {
     /// The certificates of a managed store: when they end, every lease ends with them.
     func storeCertificates() -> [Verdict] {
         guard let managed = spec.store.managed else { return [] }
-        var ends: [(host: String?, owner: String, days: Int?)] = [(nil, "this machine", facts.store.clientCertificateDays)]
+        var ends: [(host: String?, owner: String, days: Int?)] = [
+            (nil, "this machine", facts.store.clientCertificateDays)
+        ]
         for host in facts.hosts {
-            if managed.members.contains(host.host) { ends.append((host.host, "the store", host.etcd?.memberCertificateDays)) }
+            if managed.members.contains(host.host) {
+                ends.append((host.host, "the store", host.etcd?.memberCertificateDays))
+            }
             if spec.members.contains(where: { $0.name == host.host }) {
                 ends.append((host.host, "the agent", host.etcd?.agentCertificateDays))
             }

@@ -16,7 +16,9 @@ let managedStoreRules: [Rule] = [
             if let version, !EtcdFacts.isSupported(version: version) {
                 return .fail(host.name, "etcd \(version): 3.4 or later is needed")
             }
-            if let program = etcd.program { return .ok(host.name, "\(program) \(etcd.version ?? "of an unknown version")") }
+            if let program = etcd.program {
+                return .ok(host.name, "\(program) \(etcd.version ?? "of an unknown version")")
+            }
             if let candidate = etcd.candidate {
                 return .ok(host.name, "\(candidate.package) \(candidate.version) will be installed")
             }
@@ -41,7 +43,8 @@ let managedStoreRules: [Rule] = [
     Rule(
         "store.ports", "the store's ports are free", fails: "somebody else listens there",
         why: "A member whose port is taken does not start.",
-        remedy: "Other ports with store.managed.client_port and peer_port; or, if it is an etcd, store.endpoints.", .human
+        remedy: "Other ports with store.managed.client_port and peer_port; or, if it is an etcd, store.endpoints.",
+        .human
     ) { picture in
         guard let managed = picture.spec.store.managed else { return [] }
         return picture.storeHosts.map { host, etcd in
@@ -90,7 +93,7 @@ let managedStoreRules: [Rule] = [
         remedy: "pgadopt plan renews them; nothing is restarted.", .none
     ) { picture in
         picture.certificates.map { host, owner, days in
-            let summary = days < 0 ? "that of \(owner) ended \(-days) days ago" : "that of \(owner) ends in \(days) days"
+            let summary = "that of \(owner) " + (days < 0 ? "ended \(-days) days ago" : "ends in \(days) days")
             if days < 7 { return .fail(host, summary) }
             return days < EtcdFacts.renewalDays ? .warn(host, summary) : .ok(host, summary)
         }
