@@ -35,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.10.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
     ],
     targets: [
@@ -62,14 +63,17 @@ let package = Package(
         // inventory -> facts -> findings -> plan -> steps
         module("Inventory", "Sources/Inventory", ["YAML", "PostgresModel"]),
         module("Facts", "Sources/Adopt/Facts", ["PostgresModel"]),
-        module("Survey", "Sources/Adopt/Survey", ["Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
+        module("Survey", "Sources/Adopt/Survey", ["Certificates", "Facts", "Inventory", "JSON", "PostgresModel", "Shell"]),
         module("Preflight", "Sources/Adopt/Preflight", ["Facts", "Inventory", "PostgresModel", "YAML"]),
         module("Planning", "Sources/Adopt/Planning", [
             "Facts", "Inventory", "Preflight", "PostgresModel", "Cluster", "Configuration", "YAML", "JSON", crypto,
         ]),
         module("Report", "Sources/Adopt/Report", ["Planning", "Preflight", "Cluster", "Inventory", "JSON", "PostgresModel"]),
+        module("Certificates", "Sources/Adopt/Certificates", [
+            crypto, .product(name: "X509", package: "swift-certificates"),
+        ]),
         module("Execution", "Sources/Adopt/Execution", [
-            "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
+            "Certificates", "Planning", "Facts", "Inventory", "Shell", "JSON", "PostgresModel", "Configuration", crypto,
         ]),
 
         // observe -> decide -> act
@@ -99,7 +103,7 @@ let package = Package(
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
-            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
+            "Certificates", "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: [
@@ -125,9 +129,11 @@ let package = Package(
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
+        tests("Certificates", ["Certificates"]),
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
         tests("Execution", [
             "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
+            "Certificates", "Etcd", "EtcdFixture",
         ]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         // What people and programs already use with Patroni, against agents on this host; Patroni's own members beside ours.

@@ -185,11 +185,14 @@ public struct StoreSpec: Hashable, Sendable, Codable {
     public var tls: TLSSpec?
     public var username: String?
     public var passwordSource: SecretSource?
+    /// Given: pgadopt installs and runs this etcd; endpoints and files of TLS are derived from it.
+    public var managed: ManagedStoreSpec?
 
     public init(
         endpoints: [String], namespace: String = "service", tls: TLSSpec? = nil, username: String? = nil,
-        passwordSource: SecretSource? = nil
+        passwordSource: SecretSource? = nil, managed: ManagedStoreSpec? = nil
     ) {
+        self.managed = managed
         self.endpoints = endpoints
         self.namespace = namespace
         self.tls = tls

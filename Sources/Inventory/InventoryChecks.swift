@@ -87,6 +87,7 @@ private func checkSlots(_ hosts: [(YAMLMapping.Entry, HostSpec)], _ report: inou
 func checkAcrossClusters(_ clusters: [(YAMLMapping.Entry, ClusterSpec)], _ report: inout Diagnostics) {
     var rest: [Place: String] = [:]
     var postgres: [Place: String] = [:]
+    checkManagedPorts(clusters, &report)
     for (entry, cluster) in clusters {
         for host in cluster.members {
             let position = entry.value["hosts"]?.mapping?[host.name]?.keyPosition ?? entry.keyPosition
@@ -110,7 +111,7 @@ func checkAcrossClusters(_ clusters: [(YAMLMapping.Entry, ClusterSpec)], _ repor
     }
 }
 
-private struct Place: Hashable, CustomStringConvertible {
+struct Place: Hashable, CustomStringConvertible {
     var address: String
     var port: Int
 

@@ -1,3 +1,4 @@
+import PostgresModel
 import YAML
 
 /// Everything that is wrong with an inventory, in the order of the file.
@@ -87,7 +88,7 @@ struct InventoryReader {
             name: entry.key, rto: word(node["rto"], default: .normal),
             // Stable: within a role the order of the file stays.
             hosts: HostRole.allCases.flatMap { role in hosts.filter { $0.role == role } },
-            store: store(node["store"]), postgres: postgres(node["postgres"]),
+            store: store(node["store"], of: entry, hosts), postgres: postgres(node["postgres"]),
             replicas: replicas(node["replicas"]))
     }
 
@@ -118,7 +119,17 @@ struct InventoryReader {
             osUser: node?["os_user"]?.asText)
     }
 
-    private mutating func store(_ node: YAMLNode?) -> StoreSpec {
+    private mutating func store(
+        _ node: YAMLNode?, of cluster: YAMLMapping.Entry, _ hosts: [HostSpec]
+    ) -> StoreSpec {
+        if let node, let managed = readManagedStore(node, &report) {
+            return managedStore(node, managed, of: cluster, hosts)
+        }
+        if let node, node.mapping != nil, node["endpoints"] == nil {
+            report.error(
+                "store has no 'endpoints'", at: node.position,
+                allowed: "\(ValueType.list(of: .endpoint).allowed), or 'store: managed'")
+        }
         let endpoints = node?["endpoints"]?.sequence ?? []
         var seen: Set<String> = []
         for endpoint in endpoints {
@@ -133,6 +144,23 @@ struct InventoryReader {
             endpoints: endpoints.compactMap(\.asText),
             namespace: node?["namespace"]?.asText.map(normalizedNamespace) ?? "service", tls: tls(node?["tls"]),
             username: node?["username"]?.asText, passwordSource: password)
+    }
+
+    private mutating func managedStore(
+        _ node: YAMLNode, _ managed: ManagedStoreReading, of cluster: YAMLMapping.Entry, _ hosts: [HostSpec]
+    ) -> StoreSpec {
+        let members = managedStoreMembers(hosts)
+        checkManagedStore(node, managed, cluster, members, &report)
+        let spec = ManagedStoreSpec(
+            clientPort: managed.clientPort, peerPort: managed.peerPort,
+            directory: path(managed.directory) ?? "\(directory)\(cluster.key)-store", members: members.map(\.name))
+        return StoreSpec(
+            endpoints: members.map { HostPort(host: $0.address, port: spec.clientPort).description },
+            namespace: node["namespace"]?.asText.map(normalizedNamespace) ?? "service",
+            tls: TLSSpec(
+                caFile: spec.authorityFile, certificateFile: spec.clientCertificateFile,
+                keyFile: spec.clientKeyFile),
+            managed: spec)
     }
 
     private mutating func tls(_ node: YAMLNode?) -> TLSSpec? {

@@ -10,7 +10,8 @@ public enum InventorySchema {
     public static let cluster = Schema("a cluster", refused: secrets, [
         KeySpec("rto", .oneOf(RTOClass.allCases.map(\.rawValue)), default: "normal",
             "How fast a lost primary is replaced: the lease lives 6, 12, 30 or 120 s"),
-        KeySpec("store", .section(store), required: true, "The etcd cluster that decides who leads"),
+        KeySpec("store", .either(.managedWord, .section(store)), required: true,
+            "The etcd cluster that decides who leads; managed: pgadopt runs one on three of the hosts"),
         KeySpec("postgres", .section(postgres), "PostgreSQL on the hosts; whatever is absent is discovered"),
         KeySpec("replicas", .section(replicas), "How the replicas are built"),
         KeySpec("ssh", .section(ssh), "How to log in on the hosts; each host may differ"),
@@ -19,14 +20,23 @@ public enum InventorySchema {
     ])
 
     public static let store = Schema("store", refused: secrets, [
-        KeySpec("endpoints", .list(of: .endpoint, minimum: 1), required: true,
-            "host:port of etcd's client listeners, as the members and this host reach them"),
+        KeySpec("endpoints", .list(of: .endpoint, minimum: 1),
+            "host:port of etcd's client listeners, as the members and this host reach them; required unless managed"),
+        KeySpec("managed", .either(.bool, .section(managedStore)),
+            "pgadopt installs an etcd on three of the hosts, with certificates of its own, instead of endpoints and tls"),
         KeySpec("namespace", .namespace, default: "service", "Keys lie below /NAMESPACE/CLUSTER/"),
         KeySpec("tls", .section(tls), "PEM files; given: etcd is spoken to over TLS"),
         KeySpec("username", .text, example: "pgadopt", "etcd's user, when etcd asks for one"),
         KeySpec("password_file", .text, example: "etcd.password", "File whose first line is that user's password"),
         KeySpec("password_env", .variable, example: "ETCD_PASSWORD",
             "Environment variable that holds it, instead of a file"),
+    ])
+
+    public static let managedStore = Schema("managed", refused: secrets, [
+        KeySpec("client_port", .port, default: "2379", "Where its members listen for clients"),
+        KeySpec("peer_port", .port, default: "2380", "Where they listen for each other"),
+        KeySpec("directory", .text, default: "CLUSTER-store",
+            "Directory on this machine for its authority and the clients' certificates; keep it, and keep it secret"),
     ])
 
     public static let tls = Schema("tls", refused: secrets, [

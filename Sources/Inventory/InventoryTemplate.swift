@@ -12,6 +12,10 @@ extension Inventory {
         ], only: ["endpoints", "namespace", "username", "password_file", "password_env"])
         lines += commented(["tls:"] + plain(InventorySchema.tls), indent: 6)
         lines += [
+            "      # Without an etcd of your own, instead of all this 'store: managed', or here instead of endpoints",
+            "      # and tls 'managed: {client_port: 2379, peer_port: 2380, directory: orders-store}'",
+        ]
+        lines += [
             "", "    # PostgreSQL as it runs on the primary. Nothing is needed here: what is absent is discovered.",
         ]
         lines += commented(["postgres:"] + plain(InventorySchema.postgres), indent: 4)

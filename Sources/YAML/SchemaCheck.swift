@@ -59,7 +59,12 @@ extension ValueType {
             var trial = Diagnostics(file: report.file)
             first.check(node, named: name, &trial)
             guard trial.hasErrors else { return }
-            second.check(node, named: name, &report)
+            // A word where a word or a section may stand is a misspelt word.
+            if case .checked(_, let verdict) = first, case .section = second, node.asText?.isEmpty == false {
+                ValueType.checked(allowed: allowed, verdict).check(node, named: name, &report)
+            } else {
+                second.check(node, named: name, &report)
+            }
         case .text, .integer, .bool, .oneOf, .duration, .bytes, .checked:
             checkScalar(node, named: name, &report)
         }

@@ -1,3 +1,4 @@
+import Certificates
 import Cluster
 import Etcd
 import Facts
@@ -5,6 +6,7 @@ import Inventory
 import SSH
 import Shell
 import Store
+import Survey
 
 /// What one command needs of the outside world for one cluster: shells on its hosts and a client of its store.
 struct ControlHost {
@@ -69,6 +71,7 @@ struct ControlHost {
             for await entry in group { found[entry.endpoint] = entry }
             return client.configuration.endpoints.compactMap { found[$0.description] }
         }
+        facts.clientCertificateDays = clientCertificateDays()
         guard facts.endpoints.contains(where: { $0.error == nil }) else { return facts }
         facts.memberCount = try? await client.memberList(timeout: .seconds(3)).members.count
         let clock = ContinuousClock()
@@ -96,6 +99,14 @@ struct ControlHost {
             facts.slowestReadMilliseconds = max(facts.slowestReadMilliseconds ?? 0, milliseconds)
         }
         return facts
+    }
+
+    /// Of this machine's own certificate for a managed store; nil: there is none yet.
+    func clientCertificateDays() -> Int? {
+        guard let managed = spec.store.managed, let bytes = try? Files.read(managed.clientCertificateFile),
+            let content = try? CertificateContent(pem: String(decoding: bytes, as: UTF8.self))
+        else { return nil }
+        return Int((Double(content.end) - Survey.WallClock.system.secondsSince1970()) / 86_400)
     }
 
     /// `/namespace/cluster/`

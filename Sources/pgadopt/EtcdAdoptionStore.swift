@@ -37,6 +37,24 @@ struct EtcdAdoptionStore: AdoptionStore {
             timeout: timeout)
     }
 
+    func silentEndpoints() async -> [String: String] {
+        await withTaskGroup(of: (String, String?).self) { group in
+            for endpoint in client.configuration.endpoints {
+                group.addTask {
+                    do {
+                        let status = try await client.status(of: endpoint, timeout: .seconds(3))
+                        return (endpoint.description, status.leader == 0 ? "it has no leader" : status.errors.first)
+                    } catch {
+                        return (endpoint.description, "\(error)")
+                    }
+                }
+            }
+            var silent: [String: String] = [:]
+            for await (endpoint, reason) in group { silent[endpoint] = reason }
+            return silent
+        }
+    }
+
     func delete(_ key: String, ifValue value: String) async throws {
         _ = try await client.txn(
             Transaction(compares: [Compare(key, .value(Array(value.utf8)))], success: [.delete(.key(key))]),

@@ -16,6 +16,8 @@ extension ExecutionEnvironment {
             timestamp: { Survey.WallClock.system.timestamp }, sleep: { try await clock.sleep(for: $0) },
             randomBytes: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
             readFile: { try Files.read($0) }, readEnvironment: { Files.environment($0) })
+        environment.localFiles = LocalFiles(
+            write: { try Files.writePrivate($1, to: $0) }, remove: { try Files.remove($0) })
         if let stops = Files.environment("PGADOPT_TEST_STOP") { environment.passing = killer(at: stops) }
         return environment
     }

@@ -42,6 +42,23 @@ enum Files {
         }
     }
 
+    /// As `write`, for a file that only this user may read; makes its directory.
+    static func writePrivate(_ bytes: [UInt8], to path: String) throws {
+        let directory = path.split(separator: "/").dropLast().joined(separator: "/")
+        let place = path.hasPrefix("/") ? "/" + directory : directory
+        guard place.isEmpty || mkdir(place, 0o700) == 0 || errno == EEXIST else {
+            throw failure(place, "cannot be made")
+        }
+        try write(bytes, to: path, mode: 0o600)
+    }
+
+    /// Removes a file, if it is there, and its directory once it is empty.
+    static func remove(_ path: String) throws {
+        guard unlink(path) == 0 || errno == ENOENT else { throw failure(path, "cannot be removed") }
+        let directory = path.split(separator: "/").dropLast().joined(separator: "/")
+        if !directory.isEmpty { rmdir(path.hasPrefix("/") ? "/" + directory : directory) }
+    }
+
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     static func isDirectory(_ path: String) -> Bool {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import Facts
 import Report
 import Store
 
@@ -32,6 +33,10 @@ struct StatusCommand: AsyncParsableCommand {
             print(StatusJSON().text(cluster: control.spec.name, view, problems: problems))
         } else {
             Terminal.put(StatusText(style: Terminal.style).text(cluster: control.spec.name, view))
+        }
+        // Of the control host's own alone: check and verify look at those of the hosts.
+        if let days = control.clientCertificateDays(), days < EtcdFacts.renewalDays {
+            Terminal.note("the certificates of the store end in \(days) days; pgadopt plan renews them\n")
         }
         guard problems.isEmpty else {
             throw ValidationError(

@@ -62,6 +62,18 @@ import Testing
         #expect(Set(whole.verdicts.map(\.name)).count == 11)
     }
 
+    @Test func `A certificate of a managed store that ends soon is told, with whose it is`() {
+        func verdicts(_ days: Int) -> [Verdict] {
+            Verification(spec: ManagedCluster.spec(), facts: ManagedCluster.adopted(days: days), probes: Self.probes)
+                .verdicts.filter { $0.name == "store.certificates" }
+        }
+        #expect(verdicts(91).map(\.summary) == ["the first of 6 certificates ends in 91 days"])
+        #expect(verdicts(89).map(\.level) == [.warn])
+        #expect(verdicts(89).first?.host == "h2")
+        #expect(verdicts(2).map(\.summary) == ["the certificate of the agent ends in 2 days"])
+        #expect(verdicts(2).map(\.level) == [.fail])
+    }
+
     @Test func `A login that a failover would need and that is refused is a failure with the reason`() throws {
         let found = complaints { _, probes in
             let index = probes.connections.firstIndex { $0.from == "h2" && $0.to == "h3" && $0.purpose == .replication }

@@ -6,6 +6,7 @@ import Testing
     @Test(arguments: [
         "empty", "comments-only", "tab", "syntax", "two-documents", "unknown-keys", "wrong-types", "roles", "names",
         "addresses", "endpoints", "secrets", "duplicates", "missing", "tags", "two-clusters", "not-a-mapping", "alias",
+        "managed",
     ])
     func everyProblemIsReportedAtItsPlace(_ name: String) throws {
         let text = file("Golden/\(name).yaml")

@@ -9,7 +9,7 @@ import YAML
         let reading = Inventory.read(text, path: "/etc/pgadopt/inventory.yaml", home: "/home/me")
         #expect(reading.problems.isEmpty)
         let inventory = try #require(reading.inventory)
-        #expect(inventory == Inventory(clusters: [orders, billing]))
+        #expect(inventory == Inventory(clusters: [orders, billing, stock]))
     }
 
     @Test func theExampleMentionsEveryKey() {
@@ -28,6 +28,23 @@ import YAML
                 HostSpec(name: "billing2", role: .replica, address: "billing2", ssh: SSHSpec(host: "billing2")),
             ],
             store: StoreSpec(endpoints: ["etcd.example.com:2379"]))
+    }
+
+    private var stock: ClusterSpec {
+        let host = { (name: String, role: HostRole) in
+            HostSpec(name: name, role: role, address: name, ssh: SSHSpec(host: name))
+        }
+        return ClusterSpec(
+            name: "stock",
+            hosts: [host("stock1", .primary), host("stock2", .replica), host("stock3", .witness)],
+            store: StoreSpec(
+                endpoints: ["stock1:12379", "stock3:12379", "stock2:12379"],
+                tls: TLSSpec(
+                    caFile: "/etc/pgadopt/stock-store/ca.pem", certificateFile: "/etc/pgadopt/stock-store/client.pem",
+                    keyFile: "/etc/pgadopt/stock-store/client.key"),
+                managed: ManagedStoreSpec(
+                    clientPort: 12379, peerPort: 12380, directory: "/etc/pgadopt/stock-store",
+                    members: ["stock1", "stock3", "stock2"])))
     }
 
     private func ssh(_ host: String, user: String = "dba") -> SSHSpec {
@@ -70,4 +87,5 @@ import YAML
 let allSchemas = [
     InventorySchema.file, InventorySchema.cluster, InventorySchema.store, InventorySchema.tls, InventorySchema.postgres,
     InventorySchema.replicas, InventorySchema.hostSSH, InventorySchema.host, InventorySchema.tags,
+    InventorySchema.managedStore,
 ]

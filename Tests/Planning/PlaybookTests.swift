@@ -25,7 +25,7 @@ import Testing
     @Test func `An unknown step is refused at its place with the nearest name`() {
         #expect(
             refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
-                .hasPrefix("my.yaml:18:5: unknown step 'setings'; allowed: lock, backup") == true)
+                .hasPrefix("my.yaml:19:5: unknown step 'setings'; allowed: lock, backup") == true)
         #expect(
             refusal(Self.shipped().replacing("  - settings ", with: "  - setings  "))?
                 .hasSuffix("did you mean 'settings'?") == true)

@@ -19,6 +19,10 @@ import Testing
         try expectGolden(PlanText(showsFiles: true).text(LegacyCluster.standbyPlan), "plan-standby.txt")
     }
 
+    @Test func `A plan that makes the store reads as in its golden file`() throws {
+        try expectGolden(PlanText(showsFiles: true).text(ManagedCluster.plan), "plan-managed.txt")
+    }
+
     @Test func `A blocked plan says that apply refuses it`() throws {
         let failure = Finding(
             name: "wal.level", host: "h1", verdict: .fail, summary: "wal_level is minimal",

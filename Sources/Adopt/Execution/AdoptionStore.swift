@@ -9,4 +9,10 @@ public protocol AdoptionStore: Sendable {
     func replace(_ key: String, ifValue value: String, with new: String) async throws
     /// Deletes a key only while it has this value.
     func delete(_ key: String, ifValue value: String) async throws
+    /// Endpoints that do not serve now, each with the reason.
+    func silentEndpoints() async -> [String: String]
+}
+
+extension AdoptionStore {
+    public func silentEndpoints() async -> [String: String] { [:] }
 }

@@ -15,6 +15,10 @@ extension StepKind {
         switch self {
         case .lock(let change): LockStep(change: change)
         case .backup(let change): BackupStep(change: change)
+        case .storeAuthority(let change): StoreAuthorityStep(change: change)
+        case .storeMember(let change): StoreMemberStep(change: change)
+        case .storeClient(let change): StoreClientStep(change: change)
+        case .managedStore(let change): ManagedStoreStep(check: change)
         case .bundle(let change): BundleStep(change: change)
         case .secrets(let change): SecretsStep(change: change)
         case .roles(let change): RolesStep(change: change)

@@ -94,6 +94,8 @@ public struct ExecutionEnvironment: Sendable {
     public var randomBytes: @Sendable (Int) -> [UInt8]
     /// A file of the control host: the bundle, certificates.
     public var readFile: @Sendable (String) throws -> [UInt8]
+    /// Files of the control host that are made: those of a managed store's authority.
+    public var localFiles = LocalFiles.none
     public var readEnvironment: @Sendable (String) -> String?
     /// Asks a person at a pause of the playbook; false: nobody answered, or not yet.
     public var confirmPause: @Sendable (PauseChange) async -> Bool = { _ in false }

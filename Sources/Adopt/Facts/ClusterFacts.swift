@@ -65,6 +65,8 @@ public struct StoreFacts: Codable, Equatable, Sendable {
     public var slowestReadMilliseconds: Double?
     /// Alarms and errors that members report; nil: not asked.
     public var alarms: [String]?
+    /// Of a managed store: days until this machine's own certificate ends; nil: there is none.
+    public var clientCertificateDays: Int?
 
     public init(
         endpoints: [Endpoint] = [], memberCount: Int? = nil, keys: [String: String]? = nil, revision: Int64? = nil,

@@ -31,6 +31,8 @@ public struct HostFacts: Codable, Equatable, Sendable {
     public var collationDigests: [String: String] = [:]
     /// Files that the primary's settings name, looked for on this host.
     public var namedFiles: [NamedFileFacts] = []
+    /// Nil: not asked, since the inventory names an etcd of the owner's.
+    public var etcd: EtcdFacts?
     /// What the login shell printed before the survey began.
     public var bannerBytes = 0
 

@@ -8,6 +8,7 @@ extension PlanContext {
         switch name {
         case .lock: [lockStep()]
         case .backup: [backupStep(primary)]
+        case .managedStore: try managedStoreSteps()
         case .bundle: try bundleSteps()
         case .secrets: secretsSteps()
         case .roles: isAdopted(primary) ? [] : [rolesStep()]
@@ -18,7 +19,9 @@ extension PlanContext {
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .restart: try restartSteps()
-        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .streaming, .verify, .unlock, .run, .pause: []
+        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .streaming, .verify, .unlock, .run, .pause,
+            .storeAuthority, .storeMember, .storeClient:
+            []
         }
     }
 
@@ -74,7 +77,7 @@ extension PlanContext {
         let change = SecretsChange(
             directory: layout.secrets, osUser: osUser(of: host),
             roles: [Layout.replicationRole, Layout.rewindRole], copiedFrom: isPrimary ? nil : primary.name,
-            shipped: shippedSecrets(), passfile: layout.passfile)
+            shipped: shippedSecrets(to: host), passfile: layout.passfile)
         return PlannedStep(
             host: host.name, kind: .secrets(change), effect: .none,
             summary: isPrimary
@@ -83,18 +86,21 @@ extension PlanContext {
             estimate: StepEstimate(.milliseconds(300)), undo: "remove \(layout.secrets)")
     }
 
-    private func shippedSecrets() -> [SecretsChange.Shipped] {
+    private func shippedSecrets(to host: HostSpec) -> [SecretsChange.Shipped] {
         var shipped: [SecretsChange.Shipped] = []
+        // Each agent has a certificate of its own in a store of ours.
+        let certificateFile = spec.store.managed?.certificateFile(of: host.name) ?? spec.store.tls?.certificateFile
+        let keyFile = spec.store.managed?.keyFile(of: host.name) ?? spec.store.tls?.keyFile
         if let source = spec.store.passwordSource {
             shipped.append(.init(source: source, path: "\(layout.secrets)/store.password"))
         }
         if let file = spec.store.tls?.caFile {
             shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-ca.pem"))
         }
-        if let file = spec.store.tls?.certificateFile {
+        if let file = certificateFile {
             shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-cert.pem"))
         }
-        if let file = spec.store.tls?.keyFile {
+        if let file = keyFile {
             shipped.append(.init(source: .file(file), path: "\(layout.secrets)/store-key.pem"))
         }
         return shipped

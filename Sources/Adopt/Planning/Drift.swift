@@ -129,10 +129,11 @@ struct OwnChanges {
             case .agent(let change):
                 wroteStore = true
                 if change.role == .replica { startedServers.insert(step.host) }
-            case .upgrade: wroteStore = true
+            // The store that is made here was not there to be read when the plan was made.
+            case .upgrade, .storeAuthority, .storeMember, .managedStore: wroteStore = true
             case .restart: restartedServers.insert(step.host)
             case .lock, .backup, .bundle, .secrets, .roles, .slot, .configFiles, .streaming, .verify, .unlock, .run,
-                .pause:
+                .pause, .storeClient:
                 break
             }
         }

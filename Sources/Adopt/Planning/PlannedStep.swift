@@ -73,6 +73,10 @@ public struct StepEstimate: Codable, Equatable, Sendable {
 public enum StepName: String, Codable, CaseIterable, Sendable {
     case lock
     case backup
+    case storeAuthority = "etcd-ca"
+    case storeMember = "etcd-member"
+    case storeClient = "etcd-client"
+    case managedStore = "etcd"
     case bundle
     case secrets
     case roles

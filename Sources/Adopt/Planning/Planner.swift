@@ -26,15 +26,18 @@ public struct Planner: Sendable {
     ///   findings are no reason: the plan carries them, and `apply` refuses it.
     public func plan(_ spec: ClusterSpec, _ facts: ClusterFacts, _ findings: [Finding]) throws(PlanningError) -> Plan {
         let context = try PlanContext(spec: spec, facts: facts, bundle: bundle, restartWindow: restartWindow)
-        let playbook = restartWindow == nil ? playbook : .restart
+        let repairs = restartWindow == nil && context.isStoreLost
+        let playbook = restartWindow != nil ? .restart : repairs ? .storeRepair : playbook
         let steps = try StepList(context, playbook).steps
         return Plan(
             cluster: spec.name, createdAt: createdAt, toolVersion: toolVersion, spec: spec,
             primary: context.primaryServer(), findings: findings,
             fingerprints: Fingerprints(spec: spec, facts: facts),
-            deferred: context.isAdopted(context.primary) ? [] : context.settingsOfPrimary().deferred,
+            deferred: repairs || context.isAdopted(context.primary) ? [] : context.settingsOfPrimary().deferred,
             waivers: waivers, drift: context.serverDrift(),
-            remedied: steps.contains { $0.effect == .restart } ? checksRemediedByRestart : [], steps: steps)
+            remedied: repairs ? checksRemediedByStoreRepair
+                : steps.contains { $0.effect == .restart } ? checksRemediedByRestart : [],
+            steps: steps)
     }
 }
 
@@ -53,8 +56,14 @@ private struct StepList {
     init(_ context: PlanContext, _ playbook: Playbook) throws(PlanningError) {
         self.context = context
         self.playbook = playbook
+        if !playbook.cluster.names.contains(.managedStore), playbook != .restart,
+            try !context.managedStoreSteps().isEmpty
+        {
+            throw PlanningError(
+                .unsupported, "the inventory asks for a managed store, and the playbook has no step 'etcd'")
+        }
         for item in playbook.cluster { try append(item, .cluster) }
-        for host in context.replicas where !context.isAdopted(host) {
+        for host in context.replicas where !playbook.replica.isEmpty && !context.isAdopted(host) {
             for item in playbook.replica { try append(item, .replica(host.name), host) }
         }
         // Lock and backup alone are no work: an adopted cluster has nothing to do.
@@ -107,6 +116,10 @@ private struct StepList {
             }
         switch step.kind {
         case .verify: required += drafts.map(\.step).filter { $0.kind.name == .streaming }.map(\.id)
+        case .storeAuthority: required.append(PlannedStep.id(host: primary, name: .lock))
+        case .storeMember, .storeClient: required.append(PlannedStep.id(host: primary, name: .storeAuthority))
+        case .managedStore:
+            required += drafts.map(\.step).filter { [.storeMember, .storeClient].contains($0.kind.name) }.map(\.id)
         case .secrets where isReplica: required.append(PlannedStep.id(host: primary, name: .secrets))
         case .hba(let change):
             required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
@@ -115,6 +128,9 @@ private struct StepList {
         case .restart: required.append(PlannedStep.id(host: primary, name: .settings))
         case .unlock where playbook == .restart: required.append(PlannedStep.id(host: primary, name: .restart))
         default: break
+        }
+        if [.secrets, .store, .agent, .unlock].contains(name) {
+            required += [PlannedStep.id(host: primary, name: .managedStore)].filter(ids.contains)
         }
         return required
     }

@@ -25,9 +25,13 @@ public struct Playbook: Equatable, Sendable {
 
     /// What `playbooks/adopt.yaml` says; a test holds the two together.
     public static let adopt = Playbook(
-        cluster: steps(.lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .store, .legacyUnit, .agent),
+        cluster: steps(
+            .lock, .backup, .managedStore, .bundle, .secrets, .roles, .hba, .settings, .store, .legacyUnit, .agent),
         replica: steps(.slot, .baseBackup, .configFiles, .legacyUnit, .agent, .streaming),
         finish: steps(.verify, .unlock))
+
+    /// Steps that a playbook may leave out: they are there for inventories that ask for them.
+    static let optional: Set<StepName> = [.managedStore]
 
     private static func steps(_ names: StepName...) -> [Item] { names.map(Item.step) }
 
@@ -35,7 +39,7 @@ public struct Playbook: Equatable, Sendable {
     static func requirements(of name: StepName, inReplica: Bool) -> [(StepName, String)] {
         switch name {
         case .lock: []
-        case .backup, .bundle, .secrets: [(.lock, "two operators must not change a server at once")]
+        case .backup, .bundle, .secrets, .managedStore: [(.lock, "two operators must not change a server at once")]
         case .run, .pause: inReplica ? [] : [(.lock, "two operators must not run it at once")]
         case .roles: [(.secrets, "the roles get the passwords made there")]
         case .hba:
@@ -68,6 +72,8 @@ public struct Playbook: Equatable, Sendable {
                 (.slot, "without the slot WAL that it needs could be gone"), (.backup, "the files of before must be kept"),
                 (.hba, "it could not connect"),
             ]
+        case .storeAuthority, .storeMember: [(.lock, "two operators must not change a server at once")]
+        case .storeClient: [(.storeAuthority, "the certificate is made there")]
         case .upgrade: [(.bundle, "it brings the programs")]
         case .streaming: [(.agent, "the agent starts the replica")]
         case .verify: [(.agent, "there would be nothing to verify")]

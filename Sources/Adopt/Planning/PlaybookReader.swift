@@ -69,7 +69,7 @@ struct PlaybookReader {
             items.append(item)
         }
         let names = items.names
-        for name in own where !names.contains(name) {
+        for name in own where !names.contains(name) && !Playbook.optional.contains(name) {
             throw error(node.position, "the step '\(name.rawValue)' is missing from '\(section.rawValue)'")
         }
         if section == .finish, items.last?.name != .unlock, let last = nodes.last {
@@ -81,6 +81,11 @@ struct PlaybookReader {
     private func require(
         _ name: StepName, at position: YAMLPosition, _ section: Section, _ before: [StepName], _ done: Set<StepName>
     ) throws(PlaybookError) {
+        for later in [StepName.secrets, .store] where name == .managedStore && before.contains(later) {
+            throw error(
+                position, "the step '\(name.rawValue)' must come before '\(later.rawValue)': "
+                    + "it makes the store, and the agents' certificates for it")
+        }
         for (required, reason) in Playbook.requirements(of: name, inReplica: section == .replica) {
             let isOwn = section == .replica && Self.ownOfReplica.contains(required)
             if before.contains(required) || (!isOwn && done.contains(required)) { continue }

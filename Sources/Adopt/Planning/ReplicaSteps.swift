@@ -18,7 +18,9 @@ extension PlanContext {
         case .legacyUnit: legacyUnitChange(of: host).map { [legacyUnitStep($0, host)] } ?? []
         case .agent: [try agentStep(host)]
         case .streaming: [streamingStep(host)]
-        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .upstream, .upgrade: []
+        case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .upstream, .upgrade,
+            .storeAuthority, .storeMember, .storeClient, .managedStore:
+            []
         case .verify, .unlock, .run, .pause: []
         }
     }

@@ -2,6 +2,10 @@
 public enum StepKind: Equatable, Sendable {
     case lock(LockChange)
     case backup(BackupChange)
+    case storeAuthority(StoreAuthorityChange)
+    case storeMember(StoreMemberChange)
+    case storeClient(StoreClientChange)
+    case managedStore(ManagedStoreCheck)
     case bundle(BundleChange)
     case secrets(SecretsChange)
     case roles(RolesChange)
@@ -26,6 +30,10 @@ public enum StepKind: Equatable, Sendable {
         switch self {
         case .lock: .lock
         case .backup: .backup
+        case .storeAuthority: .storeAuthority
+        case .storeMember: .storeMember
+        case .storeClient: .storeClient
+        case .managedStore: .managedStore
         case .bundle: .bundle
         case .secrets: .secrets
         case .roles: .roles
@@ -68,6 +76,10 @@ extension StepKind: Codable {
         switch self {
         case .lock(let change), .unlock(let change): try container.encode(change, forKey: .change)
         case .backup(let change): try container.encode(change, forKey: .change)
+        case .storeAuthority(let change): try container.encode(change, forKey: .change)
+        case .storeMember(let change): try container.encode(change, forKey: .change)
+        case .storeClient(let change): try container.encode(change, forKey: .change)
+        case .managedStore(let change): try container.encode(change, forKey: .change)
         case .bundle(let change): try container.encode(change, forKey: .change)
         case .secrets(let change): try container.encode(change, forKey: .change)
         case .roles(let change): try container.encode(change, forKey: .change)
@@ -95,6 +107,10 @@ extension StepKind: Codable {
         switch try container.decode(StepName.self, forKey: .name) {
         case .lock: self = .lock(try change())
         case .backup: self = .backup(try change())
+        case .storeAuthority: self = .storeAuthority(try change())
+        case .storeMember: self = .storeMember(try change())
+        case .storeClient: self = .storeClient(try change())
+        case .managedStore: self = .managedStore(try change())
         case .bundle: self = .bundle(try change())
         case .secrets: self = .secrets(try change())
         case .roles: self = .roles(try change())

@@ -25,6 +25,7 @@ public let ruleGroups: [RuleGroup] = [
     RuleGroup(title: "Network", rules: networkRules),
     RuleGroup(title: "Store", rules: storeRules),
     RuleGroup(title: "The store's health", rules: storeHealthRules),
+    RuleGroup(title: "A managed store", rules: managedStoreRules),
     RuleGroup(title: "Roles of the servers", rules: standbyRules),
     RuleGroup(title: "Standbys", rules: standbyDetailRules),
     RuleGroup(title: "Standbys, taken over", rules: standbyTakeoverRules),

@@ -28,6 +28,10 @@ struct StepDetails {
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
         case .upgrade(let change): change.unitFiles.flatMap(write) + ["systemctl restart \(change.unit)"]
+        case .storeAuthority(let change): authority(change)
+        case .storeMember(let change): storeMember(change)
+        case .storeClient(let change): change.files.map(\.path)
+        case .managedStore(let change): change.endpoints.map { "read through \($0)" }
         case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
         case .secrets(let change):
             change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)
@@ -36,6 +40,19 @@ struct StepDetails {
         case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])
         case .lock, .streaming, .verify, .unlock, .pause: []
         }
+    }
+
+    private func authority(_ change: StoreAuthorityChange) -> [String] {
+        ["ca", "client"].map { "\(change.directory)/\($0).pem and .key, on this machine" }
+            + change.agents.map { "\(change.directory)/agent-\($0).pem and .key, on this machine" }
+    }
+
+    private func storeMember(_ change: StoreMemberChange) -> [String] {
+        (change.package.map {
+            ["mask \($0.unit)", "\($0.manager) install \($0.name), only if that upgrades and removes nothing"]
+        } ?? [])
+            + ["\(change.certificate) and its key for \(change.names.joined(separator: ", "))"]
+            + write(change.configuration) + write(change.unitFile) + ["systemctl enable --now \(change.unit)"]
     }
 
     private func upstream(_ change: UpstreamChange) -> [String] {

@@ -54,6 +54,7 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
     request.peers = others.map(\.address).filter { !$0.hasPrefix("-") }
     request.names = spec.members.map(\.address).filter { IPAddress($0) == nil && !$0.hasPrefix("-") }
     request.files = ["/etc/pgadopt/\(spec.name).yml", "/var/lib/pgadopt/\(spec.name)/build"]
+    if spec.store.managed != nil { request.managedStore = spec.name }
     request.reach =
         spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:))
         + others.flatMap { reach($0, in: spec, server) }

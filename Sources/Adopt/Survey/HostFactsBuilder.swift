@@ -72,6 +72,10 @@ struct HostFactsBuilder {
             return NamedFileFacts(
                 path: path, exists: stat.count == 2, owner: stat.first, mode: stat.count == 2 ? stat[1] : nil)
         }
+        if let record = first("etcd") {
+            let directory = first(where: "target", kind: "etcd").map(oneTarget)
+            facts.etcd = EtcdReading.facts(record, directory: directory, now: hostClock?.end)
+        }
         facts.problems = problems
         return facts
     }

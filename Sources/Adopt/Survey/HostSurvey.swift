@@ -35,6 +35,8 @@ public struct SurveyRequest: Equatable, Sendable {
     public var files: [String] = []
     /// Locales of the primary's databases.
     public var locales: [String] = []
+    /// The cluster whose managed store this host is to run, or whose members talk to it; nil: etcd is not looked for.
+    public var managedStore: String?
 
     public init(
         osUser: String = "postgres", targetDirectory: String? = nil, tablespaces: [String] = [],
@@ -59,6 +61,7 @@ public struct SurveyRequest: Equatable, Sendable {
         for peer in peers { words += ["--peer", peer] }
         for name in names { words += ["--name", name] }
         for file in files { words += ["--file", file] }
+        if let managedStore { words += ["--etcd", managedStore] }
         for locale in locales { words += ["--locale", locale] }
         words += ["--budget", "\(max(1, deadline.components.seconds * 2 / 3))"]
         for endpoint in reach { words += ["--reach", "\(endpoint.host) \(endpoint.port)"] }

@@ -103,7 +103,9 @@ extension Plan {
     private func actions(for step: PlannedStep, _ fate: ReplicaFate) -> [ReleaseAction] {
         let isReplica = step.host != primary.host
         switch step.kind {
-        case .lock, .backup, .streaming, .upgrade, .verify, .unlock, .pause, .restart: return []
+        case .lock, .backup, .streaming, .upgrade, .verify, .unlock, .pause, .restart, .storeClient: return []
+        // The agents are gone and the keys deleted by now: nobody needs the store any more.
+        case .storeAuthority, .storeMember, .managedStore: return [.undo(step)]
         case .bundle, .settings, .run, .upstream: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .hba, .secrets:

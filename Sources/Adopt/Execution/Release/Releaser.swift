@@ -34,7 +34,7 @@ public struct Releaser: Sendable {
         let journal = try await openJournal()
         let acts = try await acts(journal)
         guard !acts.isEmpty else { return }
-        try await refuseForeignLeader()
+        if acts.contains(where: { needsStore($0.action) }) { try await refuseForeignLeader() }
         let lock = try lockContext(journal, report)
         try await lock.step.apply(lock.context)
         for (index, act) in acts.enumerated() {
@@ -74,6 +74,15 @@ public struct Releaser: Sendable {
         let acts = plan.releaseActs(begun: open, touched: touched, replicas: fate)
         guard isFollowedByAnother else { return acts }
         return acts.filter { if case .removeState = $0.action { false } else { true } }
+    }
+
+    /// A managed store goes with the release: one that is continued after that must not ask it.
+    private func needsStore(_ action: ReleaseAction) -> Bool {
+        guard plan.steps.contains(where: { $0.kind.name == .managedStore }) else { return true }
+        switch action {
+        case .pause, .forgetKeys: return true
+        case .undo, .keepStreaming, .stopServer, .promote, .handBack, .removeState: return false
+        }
     }
 
     /// The server that was adopted must lead: its files, roles and slots are what is taken back.

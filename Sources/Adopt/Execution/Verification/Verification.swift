@@ -44,7 +44,7 @@ public struct Verification: Sendable {
 
     public var verdicts: [Verdict] {
         leadership() + members() + streaming() + slots() + canary() + connections() + rewind() + standbySettings()
-            + reboot() + store()
+            + reboot() + store() + storeCertificates()
     }
 
     // MARK: Who leads

@@ -138,7 +138,7 @@ private func isBroken(_ try: ReachFacts, from host: ClusterPicture.Host, _ pictu
         let isStore = picture.spec.store.endpoints.contains {
             $0.hasSuffix("\(`try`.host):\(`try`.port)") || $0.hasSuffix("[\(`try`.host)]:\(`try`.port)")
         }
-        if isStore { return true }
+        if isStore { return !picture.isStoreToCome }
         // A server or agent that is still to come refuses; that way is open.
         guard let peer = picture.members.first(where: { $0.spec.address == `try`.host }) else { return false }
         if `try`.port == picture.spec.replicas.restPort { return !peer.facts.agents.isEmpty }

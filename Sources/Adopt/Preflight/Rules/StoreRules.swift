@@ -12,6 +12,10 @@ let storeRules: [Rule] = [
         remedy: "Start etcd, or correct `store.endpoints`.", .human
     ) { picture in
         let endpoints = picture.facts.store.endpoints
+        if picture.isStoreToCome, !endpoints.contains(where: { $0.error == nil }) {
+            let hosts = picture.storeHosts.map(\.0.name)
+            return [.ok(nil, "none answers yet: the plan makes the store on \(listed(hosts))")]
+        }
         guard endpoints.contains(where: { $0.error == nil }), picture.facts.store.keys != nil else {
             let reason = endpoints.compactMap(\.error).first ?? "no answer"
             return [

@@ -12,7 +12,7 @@ enum SurveyScript {
     static var text: String {
         [
             foundations, accounts, timeKeeping, system, kernel, software, links, collation, installations, servers, details, files,
-            sql, targets, network, main,
+            sql, targets, network, etcd, main,
         ].joined(separator: "\n")
     }
 
@@ -161,6 +161,7 @@ enum SurveyScript {
             survey_software
             survey_jobs
             survey_links "$@"
+            survey_etcd "$@"
             over_budget 'the order of words' || survey_collation $locales
         }
         set_scalars() {
