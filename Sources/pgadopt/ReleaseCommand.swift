@@ -52,8 +52,14 @@ struct ReleaseCommand: AsyncParsableCommand {
         let bytes = try Files.read(plan)
         let isPlan = bytes.first { !Character(UnicodeScalar($0)).isWhitespace } == UInt8(ascii: "{")
         let saved = isPlan ? try Plan(decoding: bytes, file: plan) : nil
+        if let leaving = saved?.leaving {
+            throw ValidationError("""
+                \(plan) takes \(leaving.map(\.name).joined(separator: ", ")) out of a cluster that goes on, and is not \
+                released by itself: start the agent there again and plan with the host in the inventory
+                """)
+        }
         let spec = try saved?.spec ?? InventoryFile.cluster(in: plan, named: cluster)
-        let control = ControlHost(spec: spec)
+        let control = ControlHost(spec: spec, leaving: saved?.leaving ?? [])
         let client = try control.storeClient()
         let shells = try await control.shells()
         let result: Result<Void, any Error>
@@ -79,6 +85,7 @@ struct ReleaseCommand: AsyncParsableCommand {
         return kept.plans.reversed().enumerated().map { index, plan in
             var releaser = Releaser(plan: plan, environment: environment, replicas: replicas)
             releaser.isFollowedByAnother = index < kept.plans.count - 1
+            releaser.left = kept.left
             return releaser
         }
     }

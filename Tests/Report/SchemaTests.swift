@@ -49,7 +49,7 @@ import Testing
         let upgrade = try LegacyCluster.planner.upgrade(LegacyCluster.spec, LegacyCluster.adopted, installed: [:])
         let plans = [
             try LegacyCluster.plan, try LegacyCluster.restartPlan(), try Self.operatorPlan(), try LegacyCluster.standbyPlan,
-            upgrade,
+            upgrade, try LegacyCluster.leavePlan,
         ]
         for plan in plans {
             #expect(try schema.problems(json(plan)) == [])

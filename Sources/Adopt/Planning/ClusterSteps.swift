@@ -18,7 +18,7 @@ extension PlanContext {
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .restart: try restartSteps()
-        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .streaming, .verify, .unlock, .run, .pause: []
+        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .leave, .streaming, .verify, .unlock, .run, .pause: []
         }
     }
 
@@ -143,7 +143,10 @@ extension PlanContext {
         if change.edit.changesNothing { return nil }
         return PlannedStep(
             host: host.name, kind: .hba(change), effect: .reload,
-            summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+            summary: (departures.isEmpty
+                ? "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+                : "leave only the \(hbaRules().count) rules of the members that stay in our block of "
+                    + "\(change.edit.path), reload, ")
                 + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
             estimate: StepEstimate(.seconds(1)),
             undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")

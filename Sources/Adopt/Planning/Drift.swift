@@ -129,7 +129,7 @@ struct OwnChanges {
             case .agent(let change):
                 wroteStore = true
                 if change.role == .replica { startedServers.insert(step.host) }
-            case .upgrade: wroteStore = true
+            case .upgrade, .leave: wroteStore = true
             case .restart: restartedServers.insert(step.host)
             case .lock, .backup, .bundle, .secrets, .roles, .slot, .configFiles, .streaming, .verify, .unlock, .run,
                 .pause:

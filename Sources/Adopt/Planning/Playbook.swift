@@ -68,6 +68,7 @@ public struct Playbook: Equatable, Sendable {
                 (.slot, "without the slot WAL that it needs could be gone"), (.backup, "the files of before must be kept"),
                 (.hba, "it could not connect"),
             ]
+        case .leave: [(.lock, "two operators must not change a cluster at once")]
         case .upgrade: [(.bundle, "it brings the programs")]
         case .streaming: [(.agent, "the agent starts the replica")]
         case .verify: [(.agent, "there would be nothing to verify")]

@@ -19,7 +19,7 @@ extension PlanContext {
         case .agent: [try agentStep(host)]
         case .streaming: [streamingStep(host)]
         case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .upstream, .upgrade: []
-        case .verify, .unlock, .run, .pause: []
+        case .leave, .verify, .unlock, .run, .pause: []
         }
     }
 

@@ -104,7 +104,7 @@ extension Plan {
         let isReplica = step.host != primary.host
         switch step.kind {
         case .lock, .backup, .streaming, .upgrade, .verify, .unlock, .pause, .restart: return []
-        case .bundle, .settings, .run, .upstream: return [.undo(step)]
+        case .bundle, .settings, .run, .upstream, .leave: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .hba, .secrets:
             // A standby that was taken over needs nothing of ours to stream on as before.

@@ -16,6 +16,8 @@ public struct Releaser: Sendable {
     public var replicas: ReplicaFate?
     /// True: an older plan of the same cluster is released after this one, and its journal is still needed.
     public var isFollowedByAnother = false
+    /// Members that have left the cluster since; nothing is done there.
+    public var left: Set<String> = []
 
     public init(plan: Plan, environment: ExecutionEnvironment, replicas: ReplicaFate?) {
         self.plan = plan
@@ -63,7 +65,7 @@ public struct Releaser: Sendable {
         let touched = await journal.touched
         let hasReplicas = plan.steps.contains {
             guard touched.contains($0.id), case .agent(let change) = $0.kind else { return false }
-            return change.role == .replica && plan.copy(on: $0.host) != nil
+            return change.role == .replica && plan.copy(on: $0.host) != nil && !left.contains($0.host)
         }
         guard let fate = replicas ?? (hasReplicas ? nil : .remove) else {
             throw ExecutionError(
@@ -71,7 +73,9 @@ public struct Releaser: Sendable {
                 remedy: "Add --replicas keep (they stream on), --replicas promote (each becomes a server of its own) or "
                     + "--replicas remove.")
         }
-        let acts = plan.releaseActs(begun: open, touched: touched, replicas: fate)
+        let acts = plan.releaseActs(begun: open, touched: touched, replicas: fate).filter { act in
+            act.action.host.map { !left.contains($0) } ?? true
+        }
         guard isFollowedByAnother else { return acts }
         return acts.filter { if case .removeState = $0.action { false } else { true } }
     }
