@@ -27,6 +27,7 @@ struct PlanCommand: AsyncParsableCommand {
     var cluster: String?
     @OptionGroup var waiver: WaiverOptions
     @OptionGroup var fleet: FleetOptions
+    @OptionGroup var build: BuildOptions
     @Option(help: "Save the plan to this file.", completion: .file(extensions: ["json"]))
     var out: String?
     @Option(help: "Write the plan as one self-contained page to this file.", completion: .file(extensions: ["html"]))
@@ -60,7 +61,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         var planner = try planner()
         if fleet.all { return try await planAll(planner) }
-        let spec = try InventoryFile.cluster(in: inventory, named: cluster)
+        let spec = build.applied(to: try InventoryFile.cluster(in: inventory, named: cluster))
         let waivers = try waiver.parsed(for: spec)
         let facts = try await ControlHost(spec: spec).survey()
         if !allowRestart { planner.departures = try await ControlHost(spec: spec).departures(facts, gone: gone) }
@@ -125,7 +126,8 @@ struct PlanCommand: AsyncParsableCommand {
 
     private func planAll(_ planner: Planner) async throws {
         let waivers = try waiver.parsed()
-        let run = FleetRun(clusters: try InventoryFile.clusters(in: inventory), jobs: fleet.jobs)
+        let clusters = try InventoryFile.clusters(in: inventory).map(build.applied)
+        let run = FleetRun(clusters: clusters, jobs: fleet.jobs)
         let results = await run.results { spec, facts in
             let findings = evaluate(facts, spec, waivers: waivers)
             let plan = try planner.plan(spec, facts, findings)
