@@ -30,6 +30,10 @@ struct ReleaseCommand: AsyncParsableCommand {
     var replicas: ReplicaFate?
     @Flag(help: "Where another member leads, hand the lead back to the server that was adopted first.")
     var switchBack = false
+    @Option(help: ArgumentHelp(
+        "The server that was adopted is gone for good: release the others, with the one that leads now as what remains.",
+        valueName: "host"))
+    var without: String?
     @Flag(name: .customLong("plan"), help: "Only show what would be done.")
     var onlyShow = false
     @Flag(help: "With --plan: the acts as JSON.")
@@ -38,6 +42,9 @@ struct ReleaseCommand: AsyncParsableCommand {
     var yes = false
 
     func validate() throws {
+        if switchBack, without != nil {
+            throw ValidationError("--switch-back needs the server that --without says is gone")
+        }
         if json, !onlyShow { throw ValidationError("--json goes with --plan: it shows what would be done") }
     }
 
@@ -61,10 +68,12 @@ struct ReleaseCommand: AsyncParsableCommand {
         let spec = try saved?.spec ?? InventoryFile.cluster(in: plan, named: cluster)
         let control = ControlHost(spec: spec, leaving: saved?.leaving ?? [])
         let client = try control.storeClient()
-        let shells = try await control.shells()
+        var shells = try await control.shells()
+        // Not even its journal is written there.
+        if let without, let gone = shells.removeValue(forKey: without) { await gone.disconnect() }
         let result: Result<Void, any Error>
         do {
-            try await carryOut(try await releasers(saved, spec, shells, client), spec)
+            try await carryOut(try await withoutLost(try await releasers(saved, spec, shells, client)), spec)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -90,6 +99,27 @@ struct ReleaseCommand: AsyncParsableCommand {
         }
     }
 
+    /// Who leads is asked of the store: it is what remains.
+    private func withoutLost(_ releasers: [Releaser]) async throws -> [Releaser] {
+        guard let without else { return releasers }
+        var result: [Releaser] = []
+        for releaser in releasers {
+            var releaser = releaser
+            let adopted = releaser.plan.primary.host
+            guard without == adopted else {
+                throw ValidationError(
+                    "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken out "
+                        + "of the cluster by pgadopt plan INVENTORY --gone \(without)")
+            }
+            guard let leader = try await releaser.leader(), leader != without else {
+                throw ValidationError("--without \(without): no other member leads now, so nothing would remain")
+            }
+            releaser.lost = LostServer(host: without, leader: leader)
+            result.append(releaser)
+        }
+        return result
+    }
+
     private func carryOut(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
         var actions: [ReleaseAction] = []
         for releaser in releasers { actions += try await releaser.outline() }
@@ -101,6 +131,12 @@ struct ReleaseCommand: AsyncParsableCommand {
             print("Release of the cluster \(spec.name), \(actions.count) acts:\n")
             for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
             print("\nRestarts of the primary: none.\n")
+            for releaser in releasers {
+                guard let lost = releaser.lost else { continue }
+                print("Not restored, since \(lost.host) is gone:")
+                for line in releaser.plan.notRestored(without: lost) { print("  " + line) }
+                print("")
+            }
         }
         if onlyShow { return }
         guard yes || Terminal.confirm("Carry this out?") else {
