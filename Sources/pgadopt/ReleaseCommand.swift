@@ -31,7 +31,7 @@ struct ReleaseCommand: AsyncParsableCommand {
     @Flag(help: "Where another member leads, hand the lead back to the server that was adopted first.")
     var switchBack = false
     @Option(help: ArgumentHelp(
-        "The server that was adopted is gone for good: release the others, with the one that leads now as what remains.",
+        "The server that was adopted is gone for good: release the others; the one that leads now is what remains.",
         valueName: "host"))
     var without: String?
     @Flag(name: .customLong("plan"), help: "Only show what would be done.")
@@ -108,8 +108,8 @@ struct ReleaseCommand: AsyncParsableCommand {
             let adopted = releaser.plan.primary.host
             guard without == adopted else {
                 throw ValidationError(
-                    "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken out "
-                        + "of the cluster by pgadopt plan INVENTORY --gone \(without)")
+                    "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken "
+                        + "out of the cluster by pgadopt plan INVENTORY --gone \(without)")
             }
             guard let leader = try await releaser.leader(), leader != without else {
                 throw ValidationError("--without \(without): no other member leads now, so nothing would remain")

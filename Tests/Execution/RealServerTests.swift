@@ -159,7 +159,9 @@ import Testing
         }
     }
 
-    @Test func `A copy that endangers the primary's disk ends in order, and the next run begins it anew`() async throws {
+    @Test func `A copy that endangers the primary's disk ends in order, and the next run begins it anew`()
+        async throws
+    {
         try await withServer { server in
             // Slow enough to be caught in the middle.
             _ = try await server.sql("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 20000)")
@@ -176,7 +178,8 @@ import Testing
             var environment = server.world.environment()
             environment.shells["h1"] = FullDisk(server.shell) { looks.next() > 1 }
             let error = await #expect(throws: ExecutionError.self) { try await run(plan, server, environment) }
-            #expect(error?.message.contains("are free where the primary writes its WAL") == true, "\(String(describing: error))")
+            let message = error?.message ?? ""
+            #expect(message.contains("are free where the primary writes its WAL"), "\(message)")
             #expect(try await server.sql("SELECT count(*) FROM pg_replication_slots") == "0")
             #expect(try await server.sql("SELECT count(*) FROM pg_stat_replication") == "0")
             for index in plan.steps.indices {
@@ -206,7 +209,8 @@ private struct FullDisk: RemoteShell {
     ) async throws -> CommandResult {
         if command.contains("df -P"), isFull() {
             return CommandResult(
-                status: 0, standardOutput: Array("head\n/dev/x 100000000 99999000 1000 99% /\n".utf8), standardError: [])
+                status: 0, standardOutput: Array("head\n/dev/x 100000000 99999000 1000 99% /\n".utf8),
+                standardError: [])
         }
         return try await shell.run(
             command, as: account, standardInput: standardInput, deadline: deadline, onOutput: onOutput)

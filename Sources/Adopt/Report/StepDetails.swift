@@ -28,9 +28,12 @@ struct StepDetails {
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
         case .leave(let change):
-            (change.isGone ? [] : ["systemctl disable --now \(change.unit)", "pg_ctl stop -D \(change.dataDirectory) -m fast"])
-                + ["delete \(change.storePrefix)members/\(change.member)",
-                   "on \(change.primaryHost): SELECT pg_drop_replication_slot('\(change.slot)')"]
+            (change.isGone
+                ? [] : ["systemctl disable --now \(change.unit)", "pg_ctl stop -D \(change.dataDirectory) -m fast"])
+                + [
+                    "delete \(change.storePrefix)members/\(change.member)",
+                    "on \(change.primaryHost): SELECT pg_drop_replication_slot('\(change.slot)')",
+                ]
         case .upgrade(let change): change.unitFiles.flatMap(write) + ["systemctl restart \(change.unit)"]
         case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
         case .secrets(let change):

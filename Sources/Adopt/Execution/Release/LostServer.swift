@@ -68,9 +68,10 @@ extension Plan {
     /// What such a release cannot restore, in sentences for people.
     public func notRestored(without lost: LostServer) -> [String] {
         var lines = [
-            "\(lost.host) is not touched. Should it ever start, its agent and its server must not: keep it off, or wipe it.",
-            "The files of before were on \(lost.host). \(lost.leader) goes on with the copies made at the adoption, our "
-                + "include file and our block in pg_hba.conf among them; take those out when you like.",
+            "\(lost.host) is not touched. Should it ever start, its agent and its server must not: keep it off, or "
+                + "wipe it.",
+            "The files of before were on \(lost.host). \(lost.leader) goes on with the copies made at the adoption, "
+                + "our include file and our block in pg_hba.conf among them; take those out when you like.",
         ]
         let roles = steps.compactMap { step -> [String]? in
             if case .roles(let change) = step.kind { change.roles.map(\.name) } else { nil }

@@ -96,8 +96,8 @@ public struct Releaser: Sendable {
         throw ExecutionError(
             .blocked, host: leader,
             "\(leader) leads \(plan.cluster), and \(plan.primary.host) was adopted as its primary",
-            remedy: "Add --switch-back: the lead is handed to \(plan.primary.host) first, which disconnects clients once. "
-                + "Where that host is gone for good: --without \(plan.primary.host).")
+            remedy: "Add --switch-back: the lead is handed to \(plan.primary.host) first, which disconnects clients "
+                + "once. Where that host is gone for good: --without \(plan.primary.host).")
     }
 
     /// Who leads now, by the store; nil: nobody, or the plan wrote no keys.

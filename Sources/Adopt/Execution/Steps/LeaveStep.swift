@@ -22,7 +22,8 @@ struct LeaveStep: Step {
         context.note(
             change.isGone
                 ? "\(change.member) is out. Should its host ever start again: it must not, with that agent enabled"
-                : "\(change.member) is out; its data in \(change.dataDirectory) and the files of the adoption stay there")
+                : "\(change.member) is out; its data in \(change.dataDirectory) and the files of the adoption "
+                    + "stay there")
     }
 
     private func refuseLeader(_ context: StepContext) async throws {
@@ -41,7 +42,8 @@ struct LeaveStep: Step {
                 + "[ -e \(directory)/recovery.conf ]")
         guard isCopy.succeeded else {
             throw ExecutionError(
-                .conflict, host: context.host, "the server in \(change.dataDirectory) is no standby; nothing was stopped",
+                .conflict, host: context.host,
+                "the server in \(change.dataDirectory) is no standby; nothing was stopped",
                 remedy: "Look at pgadopt status, then make a new plan.")
         }
     }
@@ -70,8 +72,9 @@ struct LeaveStep: Step {
         let name = sqlLiteral(change.slot)
         do {
             _ = try await context.poll("the end of \(change.member)'s stream", within: .seconds(90)) { () -> Bool? in
-                try await sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name = \(name) AND active;", context)
-                    == "0" ? true : nil
+                let count = try await sql(
+                    "SELECT count(*) FROM pg_replication_slots WHERE slot_name = \(name) AND active;", context)
+                return count == "0" ? true : nil
             }
         } catch let error as ExecutionError where error.code == .timeout {
             throw ExecutionError(

@@ -76,7 +76,8 @@ extension BaseBackupStep {
         }
         return ExecutionError(
             .blocked, host: change.sourceHost,
-            "the copy to \(change.member) was stopped before the disk of \(change.sourceHost) fills: \(reason); \(left)",
+            "the copy to \(change.member) was stopped before the disk of \(change.sourceHost) fills: \(reason); "
+                + left,
             remedy: "The primary was not disturbed. Make room there, or copy in calmer hours or at a higher rate; then "
                 + "run the same command again: it makes the slot anew and starts the copy again.")
     }

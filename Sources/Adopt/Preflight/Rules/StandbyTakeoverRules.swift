@@ -55,7 +55,8 @@ let standbyTakeoverRules: [Rule] = [
     Rule(
         "standby.old-slot", "nothing is left behind that keeps WAL",
         warns: "a standby that is taken over leaves the slot that it used, which is its owner's",
-        why: "Nobody reads that slot any more. It keeps WAL until it is dropped, the cap is reached or the disk is full.",
+        why: "Nobody reads that slot any more. It keeps WAL until it is dropped, the cap is reached or the disk is "
+            + "full.",
         remedy: "Drop it after the adoption, when nothing else needs it; release makes it again.", .human
     ) { picture in
         let own = Set(picture.members.map { slotName(forMember: $0.name) })
