@@ -104,6 +104,7 @@ let package = Package(
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
             "Certificates", "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
+            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API", "YAML",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: [

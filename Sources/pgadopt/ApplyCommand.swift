@@ -34,7 +34,7 @@ struct ApplyCommand: AsyncParsableCommand {
             """)
         else { throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)") }
 
-        let control = ControlHost(spec: saved.spec)
+        let control = ControlHost(spec: saved.spec, leaving: saved.leaving ?? [])
         let client = try control.storeClient()
         let shells = try await control.shells()
         let console = ApplyConsole()

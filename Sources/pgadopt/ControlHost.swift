@@ -11,15 +11,17 @@ import Survey
 /// What one command needs of the outside world for one cluster: shells on its hosts and a client of its store.
 struct ControlHost {
     let spec: ClusterSpec
+    /// Hosts that the inventory does not name any more, and that a plan takes out.
+    var leaving: [HostSpec] = []
 
     /// A shell for each host. Nothing is connected yet: the first command on a host does that.
     func shells() async throws -> [String: SSHHost] {
         var shells: [String: SSHHost] = [:]
-        for host in spec.hosts { shells[host.name] = try await shell(for: host) }
+        for host in spec.hosts + leaving { shells[host.name] = try await shell(for: host) }
         return shells
     }
 
-    private func shell(for host: HostSpec) async throws -> SSHHost {
+    func shell(for host: HostSpec) async throws -> SSHHost {
         let passphrase = host.ssh.passphraseSource
         var options = SSHOptions()
         options.useSudo = host.ssh.sudo == .auto

@@ -27,6 +27,7 @@ struct PlanCommand: AsyncParsableCommand {
     var cluster: String?
     @OptionGroup var waiver: WaiverOptions
     @OptionGroup var fleet: FleetOptions
+    @OptionGroup var build: BuildOptions
     @Option(help: "Save the plan to this file.", completion: .file(extensions: ["json"]))
     var out: String?
     @Option(help: "Write the plan as one self-contained page to this file.", completion: .file(extensions: ["html"]))
@@ -38,6 +39,10 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp(
         "With --allow-restart: when people have agreed to it, such as 2026-11-28T02:00Z/1h.", valueName: "start/end"))
     var window: String?
+    @Option(help: ArgumentHelp(
+        "A member that was taken out of the inventory and will not come back: remove what the others have of it.",
+        valueName: "host"))
+    var gone: [String] = []
     @Flag(help: "Show the full content of files that are written, and every host in full.")
     var files = false
     @Flag(help: "The plan as JSON on standard output; its schema is docs/plan.schema.json.")
@@ -48,17 +53,18 @@ struct PlanCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--allow-restart and --window START/END go together: a restart happens in a window only")
         }
-        if fleet.all, out != nil || html != nil || allowRestart {
-            throw ValidationError("--out, --html and --allow-restart are for one cluster; name it with --cluster")
+        if fleet.all, out != nil || html != nil || allowRestart || !gone.isEmpty {
+            throw ValidationError("--out, --html, --gone and --allow-restart are for one cluster; name it with --cluster")
         }
     }
 
     func run() async throws {
-        let planner = try planner()
+        var planner = try planner()
         if fleet.all { return try await planAll(planner) }
-        let spec = try InventoryFile.cluster(in: inventory, named: cluster)
+        let spec = build.applied(to: try InventoryFile.cluster(in: inventory, named: cluster))
         let waivers = try waiver.parsed(for: spec)
         let facts = try await ControlHost(spec: spec).survey()
+        if !allowRestart { planner.departures = try await ControlHost(spec: spec).departures(facts, gone: gone) }
         let findings = evaluate(facts, spec, waivers: waivers)
         var plan = try make(planner, spec, facts, findings)
         // The plan of before, where this one replaces it: what has changed since is drift.
@@ -120,7 +126,8 @@ struct PlanCommand: AsyncParsableCommand {
 
     private func planAll(_ planner: Planner) async throws {
         let waivers = try waiver.parsed()
-        let run = FleetRun(clusters: try InventoryFile.clusters(in: inventory), jobs: fleet.jobs)
+        let clusters = try InventoryFile.clusters(in: inventory).map(build.applied)
+        let run = FleetRun(clusters: clusters, jobs: fleet.jobs)
         let results = await run.results { spec, facts in
             let findings = evaluate(facts, spec, waivers: waivers)
             let plan = try planner.plan(spec, facts, findings)

@@ -30,6 +30,10 @@ struct ReleaseCommand: AsyncParsableCommand {
     var replicas: ReplicaFate?
     @Flag(help: "Where another member leads, hand the lead back to the server that was adopted first.")
     var switchBack = false
+    @Option(help: ArgumentHelp(
+        "The server that was adopted is gone for good: release the others; the one that leads now is what remains.",
+        valueName: "host"))
+    var without: String?
     @Flag(name: .customLong("plan"), help: "Only show what would be done.")
     var onlyShow = false
     @Flag(help: "With --plan: the acts as JSON.")
@@ -38,6 +42,9 @@ struct ReleaseCommand: AsyncParsableCommand {
     var yes = false
 
     func validate() throws {
+        if switchBack, without != nil {
+            throw ValidationError("--switch-back needs the server that --without says is gone")
+        }
         if json, !onlyShow { throw ValidationError("--json goes with --plan: it shows what would be done") }
     }
 
@@ -52,13 +59,21 @@ struct ReleaseCommand: AsyncParsableCommand {
         let bytes = try Files.read(plan)
         let isPlan = bytes.first { !Character(UnicodeScalar($0)).isWhitespace } == UInt8(ascii: "{")
         let saved = isPlan ? try Plan(decoding: bytes, file: plan) : nil
+        if let leaving = saved?.leaving {
+            throw ValidationError("""
+                \(plan) takes \(leaving.map(\.name).joined(separator: ", ")) out of a cluster that goes on, and is not \
+                released by itself: start the agent there again and plan with the host in the inventory
+                """)
+        }
         let spec = try saved?.spec ?? InventoryFile.cluster(in: plan, named: cluster)
-        let control = ControlHost(spec: spec)
+        let control = ControlHost(spec: spec, leaving: saved?.leaving ?? [])
         let client = try control.storeClient()
-        let shells = try await control.shells()
+        var shells = try await control.shells()
+        // Not even its journal is written there.
+        if let without, let gone = shells.removeValue(forKey: without) { await gone.disconnect() }
         let result: Result<Void, any Error>
         do {
-            try await carryOut(try await releasers(saved, spec, shells, client), spec)
+            try await carryOut(try await withoutLost(try await releasers(saved, spec, shells, client)), spec)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -79,8 +94,30 @@ struct ReleaseCommand: AsyncParsableCommand {
         return kept.plans.reversed().enumerated().map { index, plan in
             var releaser = Releaser(plan: plan, environment: environment, replicas: replicas)
             releaser.isFollowedByAnother = index < kept.plans.count - 1
+            releaser.left = kept.left
             return releaser
         }
+    }
+
+    /// Who leads is asked of the store: it is what remains.
+    private func withoutLost(_ releasers: [Releaser]) async throws -> [Releaser] {
+        guard let without else { return releasers }
+        var result: [Releaser] = []
+        for releaser in releasers {
+            var releaser = releaser
+            let adopted = releaser.plan.primary.host
+            guard without == adopted else {
+                throw ValidationError(
+                    "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken "
+                        + "out of the cluster by pgadopt plan INVENTORY --gone \(without)")
+            }
+            guard let leader = try await releaser.leader(), leader != without else {
+                throw ValidationError("--without \(without): no other member leads now, so nothing would remain")
+            }
+            releaser.lost = LostServer(host: without, leader: leader)
+            result.append(releaser)
+        }
+        return result
     }
 
     private func carryOut(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
@@ -94,6 +131,12 @@ struct ReleaseCommand: AsyncParsableCommand {
             print("Release of the cluster \(spec.name), \(actions.count) acts:\n")
             for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
             print("\nRestarts of the primary: none.\n")
+            for releaser in releasers {
+                guard let lost = releaser.lost else { continue }
+                print("Not restored, since \(lost.host) is gone:")
+                for line in releaser.plan.notRestored(without: lost) { print("  " + line) }
+                print("")
+            }
         }
         if onlyShow { return }
         guard yes || Terminal.confirm("Carry this out?") else {

@@ -168,6 +168,23 @@ public enum LegacyCluster {
     /// Its plan: h2 is taken over in place, h3 is built.
     public static var standbyPlan: Plan { get throws { try planner.plan(spec, withStandby, findings) } }
 
+    /// Adopted, and h3 is not in the inventory any more.
+    public static let withoutThird: (spec: ClusterSpec, facts: ClusterFacts) = {
+        var pair = (spec: LegacyCluster.spec, facts: adopted)
+        pair.spec.hosts.removeLast()
+        pair.facts.hosts.removeLast()
+        return pair
+    }()
+
+    /// Its plan: h3 leaves.
+    public static var leavePlan: Plan {
+        get throws {
+            var planner = planner
+            planner.departures = [Departure(of: "h3", adoptedBy: try plan)].compactMap { $0 }
+            return try planner.plan(withoutThird.spec, withoutThird.facts, [])
+        }
+    }
+
     static func empty(_ name: String) -> HostFacts {
         HostFacts(
             host: name, system: system(name), installations: [installation],

@@ -2,6 +2,7 @@ import Execution
 import Foundation
 import Planning
 import PostgresModel
+import Shell
 import Testing
 
 /// The steps that talk to PostgreSQL, against PostgreSQL.
@@ -156,5 +157,62 @@ import Testing
                     $0 == "note a copy is running already; following it" || $0 == "done h2/base-backup"
                 })
         }
+    }
+
+    @Test func `A copy that endangers the primary's disk ends in order, and the next run begins it anew`()
+        async throws
+    {
+        try await withServer { server in
+            // Slow enough to be caught in the middle.
+            _ = try await server.sql("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 20000)")
+            var plan = try await server.plan([
+                .lock, .backup, .secrets, .roles, .hba, .settings, .slot, .baseBackup, .unlock,
+            ])
+            for index in plan.steps.indices {
+                guard case .baseBackup(var change) = plan.steps[index].kind else { continue }
+                change.maxRate = 2 << 20
+                plan.steps[index].kind = .baseBackup(change)
+            }
+            // The second look finds the disk nearly full.
+            let looks = Counter()
+            var environment = server.world.environment()
+            environment.shells["h1"] = FullDisk(server.shell) { looks.next() > 1 }
+            let error = await #expect(throws: ExecutionError.self) { try await run(plan, server, environment) }
+            let message = error?.message ?? ""
+            #expect(message.contains("are free where the primary writes its WAL"), "\(message)")
+            #expect(try await server.sql("SELECT count(*) FROM pg_replication_slots") == "0")
+            #expect(try await server.sql("SELECT count(*) FROM pg_stat_replication") == "0")
+            for index in plan.steps.indices {
+                guard case .baseBackup = plan.steps[index].kind else { continue }
+                #expect(await server.world.journal.text.contains(#""event":"failed""#))
+            }
+            try await run(plan, server)
+            #expect(try await server.sql("SELECT slot_name FROM pg_replication_slots") == "h2")
+        }
+    }
+}
+
+/// The primary's host, on which `df` tells of a full disk from some moment on.
+private struct FullDisk: RemoteShell {
+    let shell: RootedShell
+    let isFull: @Sendable () -> Bool
+    var hostName: String { shell.hostName }
+
+    init(_ shell: RootedShell, isFull: @escaping @Sendable () -> Bool) {
+        self.shell = shell
+        self.isFull = isFull
+    }
+
+    func run(
+        _ command: String, as account: Account, standardInput: [UInt8], deadline: Duration,
+        onOutput: (@Sendable ([UInt8]) -> Void)?
+    ) async throws -> CommandResult {
+        if command.contains("df -P"), isFull() {
+            return CommandResult(
+                status: 0, standardOutput: Array("head\n/dev/x 100000000 99999000 1000 99% /\n".utf8),
+                standardError: [])
+        }
+        return try await shell.run(
+            command, as: account, standardInput: standardInput, deadline: deadline, onOutput: onOutput)
     }
 }

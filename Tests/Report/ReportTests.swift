@@ -17,6 +17,7 @@ import Testing
 
     @Test func `A plan that takes a running standby over reads as in its golden file`() throws {
         try expectGolden(PlanText(showsFiles: true).text(LegacyCluster.standbyPlan), "plan-standby.txt")
+        try expectGolden(PlanText().text(LegacyCluster.leavePlan), "plan-leave.txt")
     }
 
     @Test func `A plan that makes the store reads as in its golden file`() throws {

@@ -31,6 +31,7 @@ extension StepKind {
         case .baseBackup(let change): BaseBackupStep(change: change)
         case .configFiles(let change): ConfigFilesStep(change: change)
         case .upstream(let change): UpstreamStep(change: change)
+        case .leave(let change): LeaveStep(change: change)
         case .upgrade(let change): UpgradeStep(change: change)
         case .streaming(let change): StreamingStep(check: change)
         case .verify(let change): VerifyStep(check: change)

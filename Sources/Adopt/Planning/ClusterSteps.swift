@@ -19,7 +19,7 @@ extension PlanContext {
             isAdopted(primary) ? [] : legacyUnitChange(of: primary).map { [legacyUnitStep($0, primary)] } ?? []
         case .agent: isAdopted(primary) ? [] : [try agentStep(primary)]
         case .restart: try restartSteps()
-        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .streaming, .verify, .unlock, .run, .pause,
+        case .slot, .baseBackup, .configFiles, .upstream, .upgrade, .leave, .streaming, .verify, .unlock, .run, .pause,
             .storeAuthority, .storeMember, .storeClient:
             []
         }
@@ -149,7 +149,10 @@ extension PlanContext {
         if change.edit.changesNothing { return nil }
         return PlannedStep(
             host: host.name, kind: .hba(change), effect: .reload,
-            summary: "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+            summary: (departures.isEmpty
+                ? "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
+                : "leave only the \(hbaRules().count) rules of the members that stay in our block of "
+                    + "\(change.edit.path), reload, ")
                 + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
             estimate: StepEstimate(.seconds(1)),
             undo: "remove the block and reload; done within 10 s by the step itself when its proof fails")
@@ -200,12 +203,16 @@ extension PlanContext {
 
     func agentStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
         let change = try agentChange(of: host)
+        let deed =
+            if change.role == .leader {
+                "takes over process \(server.postmasterPID) as it runs and gets the lease"
+            } else if let postmaster = change.postmaster {
+                "takes over process \(postmaster.pid), the standby, as it runs"
+            } else {
+                "starts the server as a standby of \(primary.name)"
+            }
         return PlannedStep(
-            host: host.name, kind: .agent(change), effect: .service,
-            summary: change.role == .leader
-                ? "start \(layout.unit): it takes over process \(server.postmasterPID) as it runs and gets the lease"
-                : change.postmaster.map { "start \(layout.unit): it takes over process \($0.pid), the standby, as it runs" }
-                    ?? "start \(layout.unit): it starts the server as a standby of \(primary.name)",
+            host: host.name, kind: .agent(change), effect: .service, summary: "start \(layout.unit): it \(deed)",
             estimate: StepEstimate(change.role == .leader ? .seconds(2) : .seconds(3)),
             undo: change.postmaster != nil
                 ? "stop and disable the agent; the server runs on"

@@ -130,7 +130,7 @@ struct OwnChanges {
                 wroteStore = true
                 if change.role == .replica { startedServers.insert(step.host) }
             // The store that is made here was not there to be read when the plan was made.
-            case .upgrade, .storeAuthority, .storeMember, .managedStore: wroteStore = true
+            case .upgrade, .leave, .storeAuthority, .storeMember, .managedStore: wroteStore = true
             case .restart: restartedServers.insert(step.host)
             case .lock, .backup, .bundle, .secrets, .roles, .slot, .configFiles, .streaming, .verify, .unlock, .run,
                 .pause, .storeClient:

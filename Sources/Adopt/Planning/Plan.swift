@@ -34,6 +34,8 @@ public struct Plan: Codable, Equatable, Sendable {
     public var remedied: [String]
     /// In the order of execution; empty when the cluster is already adopted.
     public var steps: [PlannedStep]
+    /// Members that this plan takes out of the cluster; `spec` does not name them. Nil: none.
+    public var leaving: [HostSpec]?
 
     public init(
         cluster: String, createdAt: String, toolVersion: String, spec: ClusterSpec, primary: PrimaryServer,
@@ -63,6 +65,8 @@ public struct Plan: Codable, Equatable, Sendable {
     public var isApplicable: Bool { blockers.isEmpty }
     /// True: it restarts the server in an approved window, and does nothing else.
     public var isRestart: Bool { steps.contains { $0.effect == .restart } }
+    /// Every host that a step may be for, in the order of the inventory.
+    public var hosts: [HostSpec] { spec.hosts + (leaving ?? []) }
     public func step(_ id: String) -> PlannedStep? { steps.first { $0.id == id } }
 }
 

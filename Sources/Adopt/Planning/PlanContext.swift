@@ -18,6 +18,8 @@ struct PlanContext {
     var bundle: BundleSource?
     /// Given: the plan restarts the server in it, and does nothing else.
     var restartWindow: RestartWindow?
+    /// Members that leave.
+    var departures: [Departure] = []
 
     init(
         spec: ClusterSpec, facts: ClusterFacts, bundle: BundleSource?, restartWindow: RestartWindow? = nil
@@ -56,13 +58,14 @@ struct PlanContext {
 
     /// After a failover the leader is another member than the inventory's primary; the store says which.
     private static func writableMember(_ spec: ClusterSpec, _ facts: ClusterFacts) -> HostSpec? {
-        guard
-            let leader = facts.store.keys?["leader"]
-                ?? facts.store.keys?["/\(spec.store.namespace)/\(spec.name)/leader"]
-        else { return nil }
+        guard let leader = leader(spec, facts) else { return nil }
         return spec.members.first { host in
             host.name == leader && facts.host(host.name)?.servers.contains { $0.sql?.isInRecovery == false } == true
         }
+    }
+
+    static func leader(_ spec: ClusterSpec, _ facts: ClusterFacts) -> String? {
+        facts.store.keys?["leader"] ?? facts.store.keys?["/\(spec.store.namespace)/\(spec.name)/leader"]
     }
 
     /// The server that inventory and survey mean: by data directory, by port, or the only one.

@@ -91,6 +91,7 @@ public enum StepName: String, Codable, CaseIterable, Sendable {
     case configFiles = "config-files"
     case upstream
     case upgrade
+    case leave
     case streaming
     case verify
     case unlock

@@ -14,6 +14,8 @@ public struct Planner: Sendable {
     public var waivers: [String] = []
     /// Given: the server may be restarted in it, for settings without which it cannot be adopted.
     public var restartWindow: RestartWindow?
+    /// Members that the inventory does not name any more.
+    public var departures: [Departure] = []
 
     public init(playbook: Playbook = .adopt, bundle: BundleSource?, toolVersion: String, createdAt: String) {
         self.playbook = playbook
@@ -25,11 +27,14 @@ public struct Planner: Sendable {
     /// - Throws: ``PlanningError`` when a fact is missing without which no step can be written down. Failed
     ///   findings are no reason: the plan carries them, and `apply` refuses it.
     public func plan(_ spec: ClusterSpec, _ facts: ClusterFacts, _ findings: [Finding]) throws(PlanningError) -> Plan {
-        let context = try PlanContext(spec: spec, facts: facts, bundle: bundle, restartWindow: restartWindow)
+        try PlanContext.refuseLeaving(departures, spec, leader: PlanContext.leader(spec, facts))
+        var context = try PlanContext(spec: spec, facts: facts, bundle: bundle, restartWindow: restartWindow)
         let repairs = restartWindow == nil && context.isStoreLost
+        // A restart is for the restart alone, and without a store nobody's leaving can be carried out.
+        if restartWindow == nil, !repairs { context.departures = departures }
         let playbook = restartWindow != nil ? .restart : repairs ? .storeRepair : playbook
         let steps = try StepList(context, playbook).steps
-        return Plan(
+        var plan = Plan(
             cluster: spec.name, createdAt: createdAt, toolVersion: toolVersion, spec: spec,
             primary: context.primaryServer(), findings: findings,
             fingerprints: Fingerprints(spec: spec, facts: facts),
@@ -38,6 +43,8 @@ public struct Planner: Sendable {
             remedied: repairs ? checksRemediedByStoreRepair
                 : steps.contains { $0.effect == .restart } ? checksRemediedByRestart : [],
             steps: steps)
+        if !context.departures.isEmpty { plan.leaving = context.departures.map(\.host) }
+        return plan
     }
 }
 
@@ -89,6 +96,8 @@ private struct StepList {
                 }
             }
         drafts += steps.map { (place, $0) }
+        // Members leave before others come.
+        if item == .step(.lock) { drafts += try context.leaveSteps().map { (place, $0) } }
     }
 
     var steps: [PlannedStep] {
@@ -115,7 +124,9 @@ private struct StepList {
                 .filter(ids.contains).prefix(1)
             }
         switch step.kind {
-        case .verify: required += drafts.map(\.step).filter { $0.kind.name == .streaming }.map(\.id)
+        case .verify:
+            required += drafts.map(\.step).filter { [.streaming, .leave].contains($0.kind.name) }.map(\.id)
+        case .leave: required = [PlannedStep.id(host: primary, name: .lock)].filter(ids.contains)
         case .storeAuthority: required.append(PlannedStep.id(host: primary, name: .lock))
         case .storeMember, .storeClient: required.append(PlannedStep.id(host: primary, name: .storeAuthority))
         case .managedStore:
@@ -123,6 +134,8 @@ private struct StepList {
         case .secrets where isReplica: required.append(PlannedStep.id(host: primary, name: .secrets))
         case .hba(let change):
             required += change.probes.map { PlannedStep.id(host: $0.host, name: .secrets) }.filter(ids.contains)
+            // A member that the rules shut out has stopped before: its standby would fill the logs.
+            required += drafts.map(\.step).filter { $0.kind.name == .leave }.map(\.id)
         case .upstream: required.append(PlannedStep.id(host: step.host, name: .secrets))
         case .slot: required = [PlannedStep.id(host: primary, name: .agent)].filter(ids.contains)
         case .restart: required.append(PlannedStep.id(host: primary, name: .settings))

@@ -74,6 +74,7 @@ public struct Playbook: Equatable, Sendable {
             ]
         case .storeAuthority, .storeMember: [(.lock, "two operators must not change a server at once")]
         case .storeClient: [(.storeAuthority, "the certificate is made there")]
+        case .leave: [(.lock, "two operators must not change a cluster at once")]
         case .upgrade: [(.bundle, "it brings the programs")]
         case .streaming: [(.agent, "the agent starts the replica")]
         case .verify: [(.agent, "there would be nothing to verify")]

@@ -21,7 +21,7 @@ extension PlanContext {
         case .lock, .backup, .bundle, .secrets, .roles, .hba, .settings, .restart, .store, .upstream, .upgrade,
             .storeAuthority, .storeMember, .storeClient, .managedStore:
             []
-        case .verify, .unlock, .run, .pause: []
+        case .leave, .verify, .unlock, .run, .pause: []
         }
     }
 

@@ -20,6 +20,7 @@ public enum StepKind: Equatable, Sendable {
     case configFiles(ConfigFilesChange)
     case upstream(UpstreamChange)
     case upgrade(UpgradeChange)
+    case leave(LeaveChange)
     case streaming(StreamingCheck)
     case verify(ClusterCheck)
     case unlock(LockChange)
@@ -48,6 +49,7 @@ public enum StepKind: Equatable, Sendable {
         case .configFiles: .configFiles
         case .upstream: .upstream
         case .upgrade: .upgrade
+        case .leave: .leave
         case .streaming: .streaming
         case .verify: .verify
         case .unlock: .unlock
@@ -93,6 +95,7 @@ extension StepKind: Codable {
         case .baseBackup(let change): try container.encode(change, forKey: .change)
         case .configFiles(let change): try container.encode(change, forKey: .change)
         case .upstream(let change): try container.encode(change, forKey: .change)
+        case .leave(let change): try container.encode(change, forKey: .change)
         case .upgrade(let change): try container.encode(change, forKey: .change)
         case .streaming(let change): try container.encode(change, forKey: .change)
         case .verify(let change): try container.encode(change, forKey: .change)
@@ -124,6 +127,7 @@ extension StepKind: Codable {
         case .baseBackup: self = .baseBackup(try change())
         case .configFiles: self = .configFiles(try change())
         case .upstream: self = .upstream(try change())
+        case .leave: self = .leave(try change())
         case .upgrade: self = .upgrade(try change())
         case .streaming: self = .streaming(try change())
         case .verify: self = .verify(try change())

@@ -22,7 +22,7 @@ public struct PlanText: Sendable {
         }
         var lines = heading(plan) + drift(plan) + findings(plan)
         var shown: [PlannedStep] = []
-        for host in plan.spec.hosts {
+        for host in plan.hosts {
             lines += self.host(host, plan, shown)
             shown += plan.steps.filter { $0.host == host.name }
         }
@@ -33,7 +33,8 @@ public struct PlanText: Sendable {
 
     private func heading(_ plan: Plan) -> [String] {
         let primary = plan.primary
-        let act = plan.isRestart ? "restart" : "adopt"
+        let leaving = plan.leaving.map { $0.map(\.name).joined(separator: ", ") + " leaves; keep" }
+        let act = plan.isRestart ? "restart" : leaving ?? "adopt"
         var lines = style.wrapped(
             "Plan for cluster \(plan.cluster): \(act) PostgreSQL \(primary.version) on \(primary.host), "
                 + "port \(primary.port), \(primary.size), in \(primary.dataDirectory.printable).", first: "")

@@ -27,6 +27,13 @@ struct StepDetails {
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
+        case .leave(let change):
+            (change.isGone
+                ? [] : ["systemctl disable --now \(change.unit)", "pg_ctl stop -D \(change.dataDirectory) -m fast"])
+                + [
+                    "delete \(change.storePrefix)members/\(change.member)",
+                    "on \(change.primaryHost): SELECT pg_drop_replication_slot('\(change.slot)')",
+                ]
         case .upgrade(let change): change.unitFiles.flatMap(write) + ["systemctl restart \(change.unit)"]
         case .storeAuthority(let change): authority(change)
         case .storeMember(let change): storeMember(change)
@@ -59,7 +66,7 @@ struct StepDetails {
         write(change.file) + diff(change.include?.diff ?? "")
             + change.overridden.map { "ALTER SYSTEM RESET \($0)" } + ["SELECT pg_reload_conf()"]
             + (change.former.flatMap { former in
-                former.slot.map { ["on \(former.host): empty the slot \($0); it keeps its name"] }
+                former.slot.map { ["on \(former.host): the slot \($0) stays as it is"] }
             } ?? [])
     }
 

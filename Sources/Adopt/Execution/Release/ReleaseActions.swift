@@ -22,6 +22,8 @@ public enum ReleaseAction: Equatable, Sendable {
     case promote(BaseBackupChange)
     /// Gives the running server to its own service unit.
     case handBack(host: String, LegacyUnitChange, dataDirectory: String)
+    /// Drops slots that nobody uses on a leader that was not the adopted server; its agents made them.
+    case dropSlots(host: String, LocalServer, names: [String])
     /// Deletes the cluster's keys.
     case forgetKeys(StoreChange)
     /// Removes pgadopt's working directory of this cluster.
@@ -38,6 +40,7 @@ public enum ReleaseAction: Equatable, Sendable {
         case .promote(let change):
             "promote the standby in \(change.dataDirectory): from now on it is a server of its own"
         case .handBack(_, let change, _): "give the running server to \(change.unit), without a restart"
+        case .dropSlots(_, _, let names): "drop the slots \(names.joined(separator: ", ")), those that exist"
         case .forgetKeys(let change): "delete the keys below \(change.prefix)"
         case .removeState: "remove the journal and the working files"
         }
@@ -49,7 +52,7 @@ public enum ReleaseAction: Equatable, Sendable {
         case .pause, .forgetKeys: nil
         case .undo(let step): step.host
         case .stopServer(let change), .promote(let change), .keepStreaming(let change, _): change.member
-        case .handBack(let host, _, _), .removeState(let host): host
+        case .handBack(let host, _, _), .removeState(let host), .dropSlots(let host, _, _): host
         }
     }
 
@@ -62,6 +65,7 @@ public enum ReleaseAction: Equatable, Sendable {
         case .stopServer(let change): "\(change.member)/stop-server"
         case .promote(let change): "\(change.member)/promote"
         case .handBack(let host, _, _): "\(host)/hand-back"
+        case .dropSlots(let host, _, _): "\(host)/drop-slots"
         case .forgetKeys: "store/forget-keys"
         case .removeState(let host): "\(host)/remove-state"
         }
@@ -82,13 +86,17 @@ extension Plan {
     }
 
     /// - Parameter touched: steps that were ever begun, those that are undone already included.
-    func releaseActs(begun: Set<String>, touched: Set<String>? = nil, replicas fate: ReplicaFate) -> [ReleaseAct] {
+    /// - Parameter leader: a copy that leads now, in place of the server that was adopted; it is what remains, so it is
+    ///   kept whatever becomes of the others.
+    func releaseActs(
+        begun: Set<String>, touched: Set<String>? = nil, replicas fate: ReplicaFate, leader: String? = nil
+    ) -> [ReleaseAct] {
         let open = steps.filter { begun.contains($0.id) }
         if open.isEmpty { return [] }
         let hasAgents = open.contains { if case .agent = $0.kind { true } else { false } }
         var acts = hasAgents ? [ReleaseAct(action: .pause)] : []
         for step in open.reversed() {
-            let actions = actions(for: step, fate)
+            let actions = actions(for: step, step.host == leader ? .promote : fate)
             for (index, action) in actions.enumerated() {
                 acts.append(ReleaseAct(action: action, completes: index == actions.count - 1 ? step.id : nil))
             }
@@ -106,7 +114,7 @@ extension Plan {
         case .lock, .backup, .streaming, .upgrade, .verify, .unlock, .pause, .restart, .storeClient: return []
         // The agents are gone and the keys deleted by now: nobody needs the store any more.
         case .storeAuthority, .storeMember, .managedStore: return [.undo(step)]
-        case .bundle, .settings, .run, .upstream: return [.undo(step)]
+        case .bundle, .settings, .run, .upstream, .leave: return [.undo(step)]
         case .store(let change): return [.forgetKeys(change)]
         case .slot, .hba, .secrets:
             // A standby that was taken over needs nothing of ours to stream on as before.

@@ -16,6 +16,10 @@ public struct Releaser: Sendable {
     public var replicas: ReplicaFate?
     /// True: an older plan of the same cluster is released after this one, and its journal is still needed.
     public var isFollowedByAnother = false
+    /// Members that have left the cluster since; nothing is done there.
+    public var left: Set<String> = []
+    /// Given: the server that was adopted is gone for good.
+    public var lost: LostServer?
 
     public init(plan: Plan, environment: ExecutionEnvironment, replicas: ReplicaFate?) {
         self.plan = plan
@@ -63,7 +67,7 @@ public struct Releaser: Sendable {
         let touched = await journal.touched
         let hasReplicas = plan.steps.contains {
             guard touched.contains($0.id), case .agent(let change) = $0.kind else { return false }
-            return change.role == .replica && plan.copy(on: $0.host) != nil
+            return change.role == .replica && plan.copy(on: $0.host) != nil && !left.contains($0.host)
         }
         guard let fate = replicas ?? (hasReplicas ? nil : .remove) else {
             throw ExecutionError(
@@ -71,7 +75,9 @@ public struct Releaser: Sendable {
                 remedy: "Add --replicas keep (they stream on), --replicas promote (each becomes a server of its own) or "
                     + "--replicas remove.")
         }
-        let acts = plan.releaseActs(begun: open, touched: touched, replicas: fate)
+        let all = lost.map { plan.releaseActs(begun: open, touched: touched, replicas: fate, without: $0) }
+            ?? plan.releaseActs(begun: open, touched: touched, replicas: fate)
+        let acts = all.filter { act in act.action.host.map { !left.contains($0) } ?? true }
         guard isFollowedByAnother else { return acts }
         return acts.filter { if case .removeState = $0.action { false } else { true } }
     }
@@ -87,11 +93,20 @@ public struct Releaser: Sendable {
 
     /// The server that was adopted must lead: its files, roles and slots are what is taken back.
     private func refuseForeignLeader() async throws {
-        guard let leader = try await leader(), leader != plan.primary.host else { return }
+        let leader = try await leader()
+        if let lost {
+            // A release that is continued has deleted the keys already.
+            if leader == nil || leader == lost.leader { return }
+            throw ExecutionError(
+                .blocked, host: leader, "\(leader ?? "") leads \(plan.cluster), not \(lost.leader)",
+                remedy: "Look at pgadopt status and run the same command again.")
+        }
+        guard let leader, leader != plan.primary.host else { return }
         throw ExecutionError(
             .blocked, host: leader,
             "\(leader) leads \(plan.cluster), and \(plan.primary.host) was adopted as its primary",
-            remedy: "Add --switch-back: the lead is handed to \(plan.primary.host) first, which disconnects clients once.")
+            remedy: "Add --switch-back: the lead is handed to \(plan.primary.host) first, which disconnects clients "
+                + "once. Where that host is gone for good: --without \(plan.primary.host).")
     }
 
     /// Who leads now, by the store; nil: nobody, or the plan wrote no keys.
@@ -124,6 +139,8 @@ public struct Releaser: Sendable {
         case .handBack(let host, let change, let dataDirectory):
             let handback = ServerHandback(change: change, dataDirectory: dataDirectory, osUser: plan.primary.osUser)
             try await handback.perform(any(host, journal, report))
+        case .dropSlots(let host, let server, let names):
+            try await dropSlots(names, server, any(host, journal, report))
         case .forgetKeys(let change):
             for step in plan.steps where step.kind == .store(change) {
                 try await forget(change, kept: Set(journal.made(step.id, StoreStep.foreignKey)), report)
@@ -206,6 +223,14 @@ public struct Releaser: Sendable {
             as: .user(change.osUser), deadline: .seconds(140))
     }
 
+    private func dropSlots(_ names: [String], _ server: LocalServer, _ context: StepContext) async throws {
+        let list = names.map(sqlLiteral).joined(separator: ", ")
+        _ = try await context.sql(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                + "WHERE slot_name IN (\(list)) AND slot_type = 'physical' AND NOT active;", on: context.host, server,
+            purpose: "dropping the slots of the members")
+    }
+
     /// All keys of the cluster, if the cluster they are about is this one, but for those that were there before us.
     private func forget(
         _ change: StoreChange, kept: Set<String>, _ report: @escaping @Sendable (Event) -> Void
@@ -272,7 +297,10 @@ public struct Releaser: Sendable {
         _ journal: Journal, _ report: @escaping @Sendable (Event) -> Void
     ) throws -> (step: LockStep, context: StepContext) {
         for step in plan.steps {
-            if case .lock(let change) = step.kind { return (LockStep(change: change), context(step, journal, report)) }
+            guard case .lock(let change) = step.kind else { continue }
+            var step = step
+            if let lost { step.host = lost.leader }
+            return (LockStep(change: change), context(step, journal, report))
         }
         throw ExecutionError(.conflict, "the plan has no lock step; it is not a plan of an adoption")
     }

@@ -88,7 +88,7 @@ struct AgentStep: Step {
         try await context.run(
             "stopping \(change.unit)",
             "systemctl disable --now \(quoted(change.unit)) 2>/dev/null || :", deadline: .seconds(660))
-        try await endGuard(context)
+        try await context.endGuard(of: change.unit)
         let made = await context.made("file")
         for file in [change.configuration] + change.unitFiles where made.contains(file.path) {
             if file.path == Layout.unitTemplate {
@@ -103,15 +103,17 @@ struct AgentStep: Step {
         }
         try await context.run("reloading systemd", "systemctl daemon-reload", deadline: .seconds(60))
     }
+}
 
+extension StepContext {
     /// The guard outlives the agent on purpose; without an agent it would stop the server when the lease ends.
-    private func endGuard(_ context: StepContext) async throws {
-        try await context.run(
+    func endGuard(of unit: String) async throws {
+        try await run(
             "ending the lease guard",
             """
             for d in /proc/[0-9]*; do
                 [ "$(cat "$d/comm" 2>/dev/null)" = pgadopt-guard ] || continue
-                case "$(cat "$d/cgroup" 2>/dev/null)" in *\(quoted("/" + change.unit))*) kill -KILL "${d#/proc/}" ;; esac
+                case "$(cat "$d/cgroup" 2>/dev/null)" in *\(quoted("/" + unit))*) kill -KILL "${d#/proc/}" ;; esac
             done
             """)
     }

@@ -12,7 +12,7 @@ struct BaseBackupStep: Step {
         case ended(code: Int, log: String)
     }
 
-    private var script: BaseBackupScript { BaseBackupScript(change: change) }
+    var script: BaseBackupScript { BaseBackupScript(change: change) }
 
     func isDone(_ context: StepContext) async throws -> Bool {
         guard case .ended(code: 0, _) = try await state(context) else { return false }
@@ -48,6 +48,7 @@ struct BaseBackupStep: Step {
     /// minute; the copy itself does not notice.
     private func follow(_ context: StepContext) async throws {
         var meter = RateMeter()
+        var budget = WALBudget()
         var failures = 0
         while true {
             let state: State
@@ -77,7 +78,12 @@ struct BaseBackupStep: Step {
                 throw ExecutionError(
                     .commandFailed, host: context.host, "pg_basebackup has disappeared: was the host restarted?")
             case .running:
-                if let progress = try? await progress(context, &meter) { context.progress(progress) }
+                let wal = await lookAtWAL(context)
+                if let reason = wal.flatMap({ budget.reason($0) }) { throw try await stop(because: reason, context) }
+                if var progress = try? await progress(context, &meter) {
+                    if let limit = limit(progress, wal) { progress.phase = (progress.phase ?? "") + "; " + limit }
+                    context.progress(progress)
+                }
                 try await context.environment.sleep(meter.isYoung ? .milliseconds(250) : .seconds(2))
             }
         }
@@ -98,6 +104,17 @@ struct BaseBackupStep: Step {
         return StepProgress(
             bytes: ByteCount(streamed), total: ByteCount(expected), rate: rate > 0 ? ByteCount(rate) : nil,
             remaining: remaining, phase: columns[0])
+    }
+
+    /// What a person wants to know of the rate, and of the WAL that is kept meanwhile.
+    private func limit(_ progress: StepProgress, _ wal: WALBudget.Look?) -> String? {
+        var words: [String] = []
+        if let most = change.maxRate {
+            let isActive = progress.rate.map { $0.rawValue >= most / 10 * 9 } ?? false
+            words.append(isActive ? "limited by max_rate" : "below max_rate \(ByteCount(most))/s")
+        }
+        if let wal, wal.kept > ByteCount(64 << 20) { words.append("keeps \(wal.kept) of WAL, \(wal.free) free") }
+        return words.isEmpty ? nil : words.joined(separator: "; ")
     }
 
     private func state(_ context: StepContext) async throws -> State {

@@ -7,7 +7,7 @@ struct StepsHTML {
 
     var section: HTML {
         if plan.steps.isEmpty { return .none }
-        return "<section><h2>Steps</h2>\(plan.spec.hosts.map(host))</section>"
+        return "<section><h2>Steps</h2>\(plan.hosts.map(host))</section>"
     }
 
     private func host(_ host: HostSpec) -> HTML {

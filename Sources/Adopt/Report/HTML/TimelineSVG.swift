@@ -8,7 +8,7 @@ struct TimelineSVG {
 
     var drawing: HTML {
         let schedule = PlanSchedule(plan.steps)
-        let hosts = plan.spec.hosts.map(\.name).filter { name in plan.steps.contains { $0.host == name } }
+        let hosts = plan.hosts.map(\.name).filter { name in plan.steps.contains { $0.host == name } }
         let total = max(0.001, seconds(schedule.total))
         let scale = (width - left - 40) / total
         let bottom = top + Double(hosts.count) * lane
