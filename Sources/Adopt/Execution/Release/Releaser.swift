@@ -87,7 +87,7 @@ public struct Releaser: Sendable {
         guard plan.steps.contains(where: { $0.kind.name == .managedStore }) else { return true }
         switch action {
         case .pause, .forgetKeys: return true
-        case .undo, .keepStreaming, .stopServer, .promote, .handBack, .removeState: return false
+        case .undo, .keepStreaming, .dropSlots, .stopServer, .promote, .handBack, .removeState: return false
         }
     }
 
