@@ -29,3 +29,25 @@ func handLead(of spec: ClusterSpec, from: String, to: String) async throws {
         try await clock.sleep(for: .milliseconds(500))
     }
 }
+
+/// Waits until a former leader streams from the new one: until then its server is being stopped, rewound or started.
+/// - Throws: `ValidationError` after two minutes, with what its agent last answered.
+func awaitStreaming(of spec: ClusterSpec, _ name: String) async throws {
+    guard let host = spec.hosts.first(where: { $0.name == name }) else { return }
+    let url = "http://\(host.address):\(spec.replicas.restPort)/replica?replication_state=streaming"
+    let client = APIClient(group: MultiThreadedEventLoopGroup.singleton)
+    let clock = ContinuousClock()
+    let limit = clock.now + .seconds(120)
+    while true {
+        var words = "no answer"
+        if let answer = try? await client.request("GET", url, deadline: .seconds(5)) {
+            if answer.status == 200 { return }
+            words = String(decoding: answer.body, as: UTF8.self)
+        }
+        guard clock.now < limit else {
+            throw ValidationError(
+                "\(name) gave the lead away and does not stream; nothing else was done. Its agent says: \(words)")
+        }
+        try await clock.sleep(for: .milliseconds(500))
+    }
+}
