@@ -58,7 +58,6 @@ private func wake(_ outcome: Outcome, _ situation: Situation) -> BootInstant {
     if situation.mayBePrimary, let deadline = situation.leadDeadline, deadline > situation.now {
         moments.append(deadline)
     }
-    if let soon = situation.failsafeWake { moments.append(soon) }
     if let soon = situation.syncWake { moments.append(soon) }
     if let due = situation.scheduleWake { moments.append(due) }
     return max(moments.min() ?? situation.now, situation.now + .milliseconds(10))

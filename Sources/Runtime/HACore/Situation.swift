@@ -127,14 +127,6 @@ extension Situation {
         return promise
     }
 
-    /// When half a ttl is left of our lease, the others are asked whether they accept us without the store (a lease that
-    /// is renewed never gets there): in time for their answers to come before the stop that the deadline demands.
-    var failsafeWake: BootInstant? {
-        guard settings.failsafeMode, !isPaused, memory.leads, let deadline = leadDeadline else { return nil }
-        let moment = deadline - settings.ttl / 2 + .milliseconds(10)
-        return moment > now ? moment : nil
-    }
-
     /// A fast stop needs time; so much before the deadline it is begun when the store stays out of reach.
     var fastStopReserve: Duration { settings.ttl / 4 }
 }

@@ -135,6 +135,9 @@ final class ModelAgent {
         if !had { ring() }
     }
 
+    /// The lease keeper says its unchanged state again when a renewal fails.
+    func leaseNotRenewed() { askFailsafeIfNeeded() }
+
     func postmasterEnded(_ pid: Int32) {
         after(world.random.between(.ms(0.2), .ms(3))) { [weak self] in
             guard let self else { return }

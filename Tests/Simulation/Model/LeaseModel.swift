@@ -95,7 +95,9 @@ final class ModelLease {
                 lease = nil
                 publish(.none)
                 step()
-            case .refused, .silent: again(.ms(100))
+            case .refused, .silent:
+                agent.after(.ms(0.05)) { [weak self] in self?.agent.leaseNotRenewed() }
+                again(.ms(100))
             }
         }
     }
