@@ -21,6 +21,10 @@ struct FailsafeState {
     /// As member: the leader we accepted, and until when.
     var accepted: (leader: String, until: BootInstant)?
 
+    /// As leader: who is in the list has accepted us, or is being asked. Another list waits until no promise counts any
+    /// more: whoever is new in it would take part in a race and was never asked.
+    func reliesOnList(at now: BootInstant) -> Bool { isAsking || leadUntil.map { $0 > now } ?? false }
+
     /// Another leader may rely on our staying out of a race.
     func hasPromised(at now: BootInstant, me: String) -> Bool {
         accepted.map { $0.until > now && $0.leader != me } ?? false

@@ -49,7 +49,7 @@ extension Agent {
         let status = StatusKey(
             optime: told["the leader"], slots: told.filter { $0.key != "the leader" }, retainSlots: retained)
         await parts.reports.post(.status(status))
-        guard dynamic.failsafeMode else { return }
+        guard dynamic.failsafeMode, !state.failsafe.reliesOnList(at: clock.now) else { return }
         let members = (state.view?.members ?? []).compactMap { member in member.apiURL.map { (member.name, $0) } }
         let failsafe = Dictionary(members, uniquingKeysWith: { first, _ in first })
         if failsafe != state.view?.failsafe {

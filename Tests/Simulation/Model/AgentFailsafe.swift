@@ -10,6 +10,9 @@ struct FailsafeState {
     /// As leader: the list that was last left for writing.
     var posted: [String: String] = [:]
     var accepted: (leader: String, until: BootInstant)?
+
+    /// As leader: another list waits until no promise counts any more.
+    func reliesOnList(at now: BootInstant) -> Bool { isAsking || leadUntil.map { $0 > now } ?? false }
 }
 
 /// Failsafe mode as in `Failsafe.swift`.

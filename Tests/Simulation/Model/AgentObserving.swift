@@ -106,7 +106,7 @@ extension ModelAgent {
     }
 
     private func postFailsafe() {
-        guard options.failsafe, let view else { return }
+        guard options.failsafe, let view, !failsafe.reliesOnList(at: host.clock) else { return }
         let members = Dictionary(uniqueKeysWithValues: view.members.map { ($0.name, $0.apiURL ?? "") })
         guard members != view.failsafe else { return }
         failsafe.sent.formUnion(members.keys)
