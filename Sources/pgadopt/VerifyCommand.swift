@@ -68,7 +68,7 @@ struct VerifyCommand: AsyncParsableCommand {
         else {
             throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)")
         }
-        let rehearsal = SwitchoverRehearsal(spec: spec, facts: facts, shells: shells, now: now, sleep: sleep)
+        let rehearsal = SwitchoverRehearsal(verifier: verifier)
         var done: [VerificationReport.Switchover] = []
         for (from, to) in [(leader, candidate), (candidate, leader)] {
             let gap = try await rehearsal.gap(from: from, to: to) { try await handLead(of: spec, from: from, to: to) }

@@ -44,9 +44,9 @@ import Testing
             // A limit of its own that is higher stays.
             #expect(standby.primary.world.file(standby.data + "/pgadopt.conf")?.contains("max_connections = '44'") == true)
             #expect(try standby.configuration()["postgresql.auto.conf"]?.contains("primary_conninfo") == false)
-            // The owner's slot is there and keeps nothing.
+            // The owner's slot is there as it was, with its position.
             let slots = "SELECT slot_name, active, restart_lsn IS NULL FROM pg_replication_slots ORDER BY 1"
-            #expect(try await standby.primary.sql(slots) == "h2|t|f\nh2_old|f|t")
+            #expect(try await standby.primary.sql(slots) == "h2|t|f\nh2_old|f|f")
             // The agent, which is not root, keeps its things beside the copies.
             let mode = try await standby.shell.run("stat -c %a /var/lib/pgadopt/shop", as: .root)
             #expect(mode.output == "755\n")
@@ -59,6 +59,18 @@ import Testing
             #expect(try await standby.primary.sql(slots) == "h2_old|t|f")
             #expect(try standby.configuration() == before)
             #expect(try await standby.primary.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'pgadopt%'") == "0")
+        }
+    }
+
+    @Test func `A slot that its owner has dropped meanwhile is made again by the release, whose settings name it`()
+        async throws
+    {
+        try await withStandby { standby in
+            let plan = try await standby.plan()
+            try await run(plan, standby, standby.environment())
+            _ = try await standby.primary.sql("SELECT pg_drop_replication_slot('h2_old')")
+            try await release(plan, standby)
+            try await standby.awaitStream(by: "h2_old")
         }
     }
 
@@ -79,7 +91,7 @@ import Testing
             let before = try standby.configuration()
             let process = try await standby.process()
             let plan = try await standby.plan()
-            // The commands of the step, from the first look at its file to the emptied slot.
+            // The commands of the step, from the first look at its file to the last question.
             for mark in ["head -c 40", "pgadopt.conf", "before.new", "altered/after", "/psql"] {
                 let isStep = Counter()
                 await #expect(throws: (any Error).self, "\(mark)") {

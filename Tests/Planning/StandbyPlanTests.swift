@@ -88,7 +88,7 @@ import Testing
         #expect(ids.contains("h2/base-backup") && !ids.contains("h2/upstream"))
     }
 
-    @Test func `A cascade is led back to the primary, and its slot is emptied where it is`() throws {
+    @Test func `A cascade is led back to the primary, and its slot is named where it is`() throws {
         var facts = LegacyCluster.withStandby
         var second = facts.hosts[1].servers[0]
         second.sql?.walReceiver?.senderHost = "10.77.0.2"

@@ -315,6 +315,12 @@ let brokenServers: [Broken] = [
         standby { _ in }(&$0)
         $0.spec.hosts[1].postgres.port = 6000
     },
+    Broken("standby.old-slot", "a", .warn, "its slot a_old on p stays and keeps WAL, at most 10240 MB, 1.0 MiB/s now",
+        standby { $0.walReceiver?.slot = "a_old" }),
+    Broken("standby.old-slot", "a", .warn, "stays and keeps WAL, without a limit") {
+        standby { $0.walReceiver?.slot = "a_old" }(&$0)
+        $0.set("max_slot_wal_keep_size", "-1")
+    },
     Broken("standby.sync-name", "a", .fail, "'FIRST 1 (old_a, b)' does not name a") {
         standby { _ in }(&$0)
         $0.set("synchronous_standby_names", "FIRST 1 (old_a, b)")

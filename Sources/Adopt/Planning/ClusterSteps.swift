@@ -194,12 +194,16 @@ extension PlanContext {
 
     func agentStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
         let change = try agentChange(of: host)
+        let deed =
+            if change.role == .leader {
+                "takes over process \(server.postmasterPID) as it runs and gets the lease"
+            } else if let postmaster = change.postmaster {
+                "takes over process \(postmaster.pid), the standby, as it runs"
+            } else {
+                "starts the server as a standby of \(primary.name)"
+            }
         return PlannedStep(
-            host: host.name, kind: .agent(change), effect: .service,
-            summary: change.role == .leader
-                ? "start \(layout.unit): it takes over process \(server.postmasterPID) as it runs and gets the lease"
-                : change.postmaster.map { "start \(layout.unit): it takes over process \($0.pid), the standby, as it runs" }
-                    ?? "start \(layout.unit): it starts the server as a standby of \(primary.name)",
+            host: host.name, kind: .agent(change), effect: .service, summary: "start \(layout.unit): it \(deed)",
             estimate: StepEstimate(change.role == .leader ? .seconds(2) : .seconds(3)),
             undo: change.postmaster != nil
                 ? "stop and disable the agent; the server runs on"

@@ -77,8 +77,18 @@ public struct UpstreamChange: Codable, Equatable, Sendable {
         /// The member that sends to it.
         public var host: String
         public var server: LocalServer
-        /// Kept by name, but emptied while it is not used: it would keep WAL for ever.
+        /// The owner's, so it stays; nobody reads it from then on, and it keeps WAL.
         public var slot: String?
+        /// max_slot_wal_keep_size there; nil: none.
+        public var cap: ByteCount?
+
+        /// How much WAL the slot keeps, in words.
+        public var limit: String { cap.map { "at most \($0), then it is lost" } ?? "without a limit" }
+
+        /// With which the owner ends that.
+        public var dropCommand: String? {
+            slot.map { "psql -p \(server.port) -c \"select pg_drop_replication_slot('\($0)')\"" }
+        }
     }
 
     public var member: String

@@ -53,7 +53,12 @@ extension PlanContext {
             include: try includeLine(of: host),
             overridingFile: altered.isEmpty ? nil : "\(standby.dataDirectory)/postgresql.auto.conf",
             overridden: altered, primaryHost: primary.name, primary: local, slot: slot, former: former)
-        let left = former.flatMap { former in former.slot.map { "; its slot \($0) on \(former.host) keeps no WAL meanwhile" } }
+        let left = former.flatMap { former in
+            former.slot.map {
+                "; the slot \($0) on \(former.host), which it used, is not ours and stays, and keeps WAL "
+                    + "(\(former.limit)) until you drop it: \(former.dropCommand ?? "")"
+            }
+        }
         return PlannedStep(
             host: host.name, kind: .upstream(change), effect: .reload,
             summary: "let the running standby (process \(standby.postmasterPID)) stream from \(primary.name) by slot "
@@ -73,7 +78,10 @@ extension PlanContext {
         let slot = (receiver.slot ?? "").isEmpty ? nil : receiver.slot
         // Two names for one slot would be one too many.
         let isOurs = spec.members.contains { slotName(forMember: $0.name) == slot }
-        return .init(host: sender.name, server: running.local, slot: isOurs ? nil : slot)
+        let cap = running.sql?.settings.first { $0.name == "max_slot_wal_keep_size" }.flatMap { Int64($0.value) }
+        return .init(
+            host: sender.name, server: running.local, slot: isOurs ? nil : slot,
+            cap: cap.flatMap { $0 < 0 ? nil : ByteCount($0 << 20) })
     }
 
     private func sends(to receiver: WALReceiverFacts, _ host: HostSpec) -> Bool {

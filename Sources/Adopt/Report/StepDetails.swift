@@ -42,7 +42,7 @@ struct StepDetails {
         write(change.file) + diff(change.include?.diff ?? "")
             + change.overridden.map { "ALTER SYSTEM RESET \($0)" } + ["SELECT pg_reload_conf()"]
             + (change.former.flatMap { former in
-                former.slot.map { ["on \(former.host): empty the slot \($0); it keeps its name"] }
+                former.slot.map { ["on \(former.host): the slot \($0) stays as it is"] }
             } ?? [])
     }
 

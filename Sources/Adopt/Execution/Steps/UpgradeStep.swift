@@ -30,7 +30,8 @@ struct UpgradeStep: Step {
     }
 
     private func processID(_ context: StepContext) async throws -> String {
-        try await context.run("asking for \(change.unit)", "systemctl show -p MainPID --value -- \(quoted(change.unit))")
+        try await context.run(
+            "asking for \(change.unit)", "systemctl show -p MainPID --value -- \(quoted(change.unit))")
     }
 
     /// The agent is active, and its program is the one that is installed: a replaced one is `(deleted)`.

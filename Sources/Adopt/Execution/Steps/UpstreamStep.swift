@@ -11,9 +11,6 @@ struct UpstreamStep: Step {
     /// How long the walreceiver may take: it tries again every five seconds (wal_retrieve_retry_interval).
     private static let patience = Duration.seconds(40)
 
-    /// In the journal: a slot of the owner's that was emptied.
-    private static let emptied = "emptied-slot"
-
     func isDone(_ context: StepContext) async throws -> Bool {
         guard try await context.isWritten(change.file) else { return false }
         return try await streamsAsWanted(context)
@@ -44,7 +41,7 @@ struct UpstreamStep: Step {
             error.message += ". The standby's settings of before were put back, and it streams as it did"
             throw error
         }
-        try await emptyFormerSlot(context)
+        sayWhatIsLeft(context)
         try await context.expectUnchanged(change.postmaster, on: context.host)
     }
 
@@ -122,52 +119,40 @@ struct UpstreamStep: Step {
                 """)
     }
 
-    // MARK: The slot of before
-
-    /// A slot that nobody reads keeps WAL until the disk is full. It keeps its name and nothing else.
-    private func emptyFormerSlot(_ context: StepContext) async throws {
+    /// It is the owner's, so it stays as it is: only they know whether anything else was to use it.
+    private func sayWhatIsLeft(_ context: StepContext) {
         guard let former = change.former, let slot = former.slot else { return }
-        let name = sqlLiteral(slot)
-        func isActive() async throws -> Bool {
-            try await context.sql(
-                "SELECT active FROM pg_replication_slots WHERE slot_name = \(name);", on: former.host, former.server,
-                purpose: "looking at the slot \(slot)") == "t"
-        }
-        let deadline = context.environment.now() + .seconds(15)
-        while try await isActive() {
-            guard context.environment.now() < deadline else {
-                return context.note("the slot \(slot) on \(former.host) is used by somebody else and stays as it is")
-            }
-            try await context.environment.sleep(.milliseconds(200))
-        }
-        try await context.journal.write(.made, context.step.id, what: Self.emptied, value: slot)
-        _ = try await context.sql(
-            """
-            SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-            WHERE slot_name = \(name) AND slot_type = 'physical' AND NOT active AND restart_lsn IS NOT NULL;
-            \(Self.makeIfMissing(name))
-            """, on: former.host, former.server, purpose: "emptying the slot \(slot)")
-        context.note("the slot \(slot) on \(former.host) keeps no WAL now; release gives it back to the standby")
-    }
-
-    /// Reserves nothing: that begins when the standby connects.
-    private static func makeIfMissing(_ name: String) -> String {
-        """
-        SELECT pg_create_physical_replication_slot(\(name)) WHERE NOT EXISTS (
-            SELECT FROM pg_replication_slots WHERE slot_name = \(name));
-        """
+        context.note(
+            "the slot \(slot) on \(former.host) is not ours and stays; nobody reads it now, so it keeps WAL "
+                + "(\(former.limit)). When nothing else needs it: \(former.dropCommand ?? "")")
     }
 
     // MARK: Back
 
     func undo(_ context: StepContext) async throws {
         guard await context.made("file").contains(change.file.path) else { return }
-        if let former = change.former, let slot = former.slot, await context.made(Self.emptied).contains(slot) {
-            _ = try await context.sql(
-                Self.makeIfMissing(sqlLiteral(slot)), on: former.host, former.server, purpose: "giving the slot \(slot) back")
-        }
+        try await giveFormerSlotBack(context)
         try await takeBack(context)
         await awaitFormerStream(context)
+    }
+
+    /// The settings of before name it. Its owner may have dropped it meanwhile, as the plan told them.
+    private func giveFormerSlotBack(_ context: StepContext) async throws {
+        guard let former = change.former, let slot = former.slot else { return }
+        let name = sqlLiteral(slot)
+        _ = try await context.sql(
+            """
+            SELECT pg_create_physical_replication_slot(\(name)) WHERE NOT EXISTS (
+                SELECT FROM pg_replication_slots WHERE slot_name = \(name));
+            """, on: former.host, former.server, purpose: "giving the slot \(slot) back")
+        // `lost`: version 13 and later; the column is not there before.
+        let status = try? await context.sql(
+            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = \(name);", on: former.host, former.server,
+            purpose: "looking at the slot \(slot)")
+        if status == "lost" {
+            context.note(
+                "the slot \(slot) on \(former.host) has lost WAL and cannot be used: drop it and create it again")
+        }
     }
 
     private func takeBack(_ context: StepContext) async throws {

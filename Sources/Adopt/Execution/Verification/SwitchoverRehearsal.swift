@@ -1,6 +1,3 @@
-import Facts
-import Inventory
-import Planning
 import Shell
 import Synchronization
 
@@ -8,22 +5,10 @@ import Synchronization
 /// every 20 ms over their local sockets; what counts is the time between the last write that the one acknowledged and
 /// the first of the other, both taken on the control host's clock as the answers arrive.
 public struct SwitchoverRehearsal: Sendable {
-    public var spec: ClusterSpec
-    public var facts: ClusterFacts
-    public var shells: [String: any RemoteShell]
-    public var now: @Sendable () -> Duration
-    public var sleep: @Sendable (Duration) async throws -> Void
+    /// Whose members, shells and clock it uses.
+    public var verifier: Verifier
 
-    public init(
-        spec: ClusterSpec, facts: ClusterFacts, shells: [String: any RemoteShell],
-        now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) async throws -> Void
-    ) {
-        self.spec = spec
-        self.facts = facts
-        self.shells = shells
-        self.now = now
-        self.sleep = sleep
-    }
+    public init(verifier: Verifier) { self.verifier = verifier }
 
     /// - Parameter perform: hands the lead over and returns when that has happened.
     /// - Returns: the gap; nil when one of the sessions saw no write, so that nothing was measured.
@@ -44,19 +29,16 @@ public struct SwitchoverRehearsal: Sendable {
     }
 
     private func wait(_ limit: Duration, for condition: () -> Bool) async throws {
-        let deadline = now() + limit
-        while !condition(), now() < deadline { try await sleep(.milliseconds(20)) }
+        let deadline = verifier.now() + limit
+        while !condition(), verifier.now() < deadline { try await verifier.sleep(.milliseconds(20)) }
     }
 
     /// Until it is cancelled or two minutes are over. A standby answers `no` until it is promoted; the session lives
     /// through the promotion. One that the server ends or refuses is tried again.
     private func write(on host: String, _ writes: Writes) async {
-        let cluster = AdoptedCluster(spec: spec, facts: facts)
-        guard let server = cluster.server(host), let shell = shells[host] else { return }
-        let psql = commandLine([
-            "\(server.binDirectory)/psql", "-X", "-q", "-A", "-t", "-h", server.socketDirectories.first ?? "/tmp", "-p",
-            String(server.port), "-d", "postgres", "-f", "-",
-        ])
+        guard let server = verifier.cluster.server(host), let shell = verifier.shells[host] else { return }
+        // A session that a single error ended would miss the promotion.
+        let psql = commandLine(verifier.psql(server, stopsAtErrors: false))
         let statement = "SELECT CASE WHEN pg_is_in_recovery() THEN 'no' "
             + "ELSE 'yes' || left(pg_logical_emit_message(true, 'pgadopt', 'switchover')::text, 0) END;"
         let script = """
@@ -73,7 +55,7 @@ public struct SwitchoverRehearsal: Sendable {
             script, as: .user(server.osUser), standardInput: [], deadline: .seconds(150),
             onOutput: { bytes in
                 writes.answered(host)
-                if String(decoding: bytes, as: UTF8.self).contains("yes") { writes.add(host, now()) }
+                if String(decoding: bytes, as: UTF8.self).contains("yes") { writes.add(host, verifier.now()) }
             })
     }
 }

@@ -25,7 +25,7 @@ public struct Verifier: Sendable {
         self.sleep = sleep
     }
 
-    private var cluster: AdoptedCluster { AdoptedCluster(spec: spec, facts: facts) }
+    var cluster: AdoptedCluster { AdoptedCluster(spec: spec, facts: facts) }
     private var layout: Layout { Layout(scope: spec.name) }
 
     public func probes() async throws -> VerificationProbes {
@@ -134,11 +134,12 @@ public struct Verifier: Sendable {
         return result.flatMap { $0.succeeded ? $0.output : nil }
     }
 
-    private func psql(_ server: ServerFacts) -> [String] {
-        [
-            "\(server.binDirectory)/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h",
-            server.socketDirectories.first ?? "/tmp", "-p", String(server.port), "-d", "postgres", "-f", "-",
-        ]
+    /// A session of the member's own psql over its socket, with statements from standard input.
+    func psql(_ server: ServerFacts, stopsAtErrors: Bool = true) -> [String] {
+        ["\(server.binDirectory)/psql", "-X", "-q", "-A", "-t"] + (stopsAtErrors ? ["-v", "ON_ERROR_STOP=1"] : [])
+            + [
+                "-h", server.socketDirectories.first ?? "/tmp", "-p", String(server.port), "-d", "postgres", "-f", "-",
+            ]
     }
 
     // MARK: Units

@@ -52,6 +52,32 @@ let standbyTakeoverRules: [Rule] = [
                 ? .ok(host.name, "named in '\(text)'") : .fail(host.name, "'\(text)' does not name \(host.name)")
         }
     },
+    Rule(
+        "standby.old-slot", "nothing is left behind that keeps WAL",
+        warns: "a standby that is taken over leaves the slot that it used, which is its owner's",
+        why: "Nobody reads that slot any more. It keeps WAL until it is dropped, the cap is reached or the disk is full.",
+        remedy: "Drop it after the adoption, when nothing else needs it; release makes it again.", .human
+    ) { picture in
+        let own = Set(picture.members.map { slotName(forMember: $0.name) })
+        return picture.replicas.compactMap { host in
+            if picture.isAdopted(host) { return .ok(host.name, "has its agent already") }
+            guard let receiver = picture.standby(on: host)?.sql?.walReceiver else { return nil }
+            guard let slot = receiver.slot, !slot.isEmpty, !own.contains(slot) else {
+                return .ok(host.name, "leaves none")
+            }
+            let sender = picture.members.first {
+                $0.facts.isReached(by: receiver.senderHost ?? "", inventoryAddress: $0.spec.address)
+            }
+            let cap = sender?.facts.servers.compactMap { $0.sql?.setting("max_slot_wal_keep_size") }.first ?? "-1"
+            let limit = cap == "-1" ? "without a limit" : "at most \(cap) MB"
+            let pace = picture.walRate.map { ", \(spoken(rate: $0)) now" } ?? ""
+            return .warn(
+                host.name, "its slot \(slot) on \(sender?.name ?? receiver.senderHost ?? "?") stays and keeps WAL, "
+                    + limit + pace,
+                remedy: "Once it streams by its new slot: select pg_drop_replication_slot('\(slot)') there, when "
+                    + "nothing else needs it; release makes it again.")
+        }
+    },
 ]
 
 /// Why a running standby cannot be taken over by a reload; each in a few words with its numbers.
