@@ -24,6 +24,17 @@ import Timekeeping
             #expect(try await cluster.sql("a", "select sync_state from pg_stat_replication") == "sync")
             try await cluster.eventually("the API says so") { await cluster.isUp("b", "/sync") }
 
+            // A restart that somebody asks for: the leader leaves b out first, so that no commit waits for it.
+            #expect(try await cluster.ask("b", "POST", "/restart").0 == 200)
+            #expect(cluster.log("b").contains("asking a to leave it out of sync first"))
+            #expect(cluster.log("b").contains("a has left b out of sync"))
+            try await cluster.eventually("b is the synchronous standby again") {
+                try await cluster.view().sync?.standbys == ["b"]
+            }
+            try await cluster.eventually("b has everything") {
+                try await cluster.sql("a", "select sync_state from pg_stat_replication") == "sync"
+            }
+
             // The leader's host as good as dies: b has every acknowledged row and may lead.
             try await cluster.sql("a", "create table t (n int)")
             try await cluster.sql("a", "insert into t select generate_series(1, 1000)")

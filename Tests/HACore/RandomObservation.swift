@@ -109,7 +109,9 @@ extension ServerObservation.Storage {
         return .present(.init(
             systemIdentifier: SystemIdentifier(rawValue: r.chance(90) ? 7_700_000_000_000_000_001 : 7),
             timeline: Timeline(r.pick([1, 2, 3])), clusterState: r.pick(["in production", "shut down", "in archive recovery"]),
-            checkpoint: .random(&r), canRewind: r.chance(60), hasStandbySignal: r.chance(50)))
+            checkpoint: .random(&r), canRewind: r.chance(60), hasStandbySignal: r.chance(50),
+            newestTimeline: r.chance(40) ? .init(timeline: Timeline(r.pick([2, 3])), start: .random(&r)) : nil,
+            isHalfRewound: r.chance(3)))
     }
 }
 
@@ -225,6 +227,10 @@ extension OperationObservation {
     }
 }
 
+extension OperationObservation {
+    fileprivate var isBootstrap: Bool { if case .running(.bootstrap, _) = self { true } else { false } }
+}
+
 extension GuardObservation {
     static func random(_ r: inout Seeded, now: BootInstant) -> Self {
         r.pick([.absent, .disarmed, .armed(deadline: now + .seconds(r.pick([-5, 2, 9])))])
@@ -232,7 +238,15 @@ extension GuardObservation {
 }
 
 extension Memory {
-    static func random(_ r: inout Seeded, now: BootInstant) -> Memory {
+    static func random(_ r: inout Seeded, for observation: Observation) -> Memory {
+        var memory = Memory.random(&r, now: observation.now)
+        // A new cluster is claimed and begun where nobody has led, by a member that held no lock: there is none that it
+        // could have given back.
+        if observation.claim != nil || observation.operation.isBootstrap { memory.releasedLock = nil }
+        return memory
+    }
+
+    private static func random(_ r: inout Seeded, now: BootInstant) -> Memory {
         var memory = Memory()
         if r.chance(50) { return memory }
         memory.lastLeader = r.pick(["h1", "h2", nil])
@@ -246,6 +260,10 @@ extension Memory {
         for kind in OperationKind.allCases where r.chance(15) {
             memory.failures[kind] = .init(count: r.pick([1, 2, 9, 1000]), at: now - .seconds(r.pick([0, 1, 70])), message: "exit 1")
         }
+        memory.leavesSync = r.chance(20)
+            ? LeavingSync(
+                since: now - .seconds(r.pick([0, 5, 60])), isOutSince: r.chance(30) ? now - .seconds(r.pick([0, 2])) : nil) : nil
+        memory.unexplainedSince = r.chance(20) ? now - .seconds(r.pick([0, 5, 60])) : nil
         if memory.leaderlessSince != nil { memory.leaderlessRevision = r.pick([3, 5]) }
         memory.leadLease = memory.leads ? r.pick([nil, 1, 2]) : nil
         memory.leadsUntil = memory.leadLease.map { _ in now + .seconds(r.pick([-3, 2, 9])) }

@@ -49,8 +49,16 @@ extension ScenarioWorld {
                 systemIdentifier: try a.parse(a.values["sysid"] ?? "7700000000000000001") { SystemIdentifier($0) },
                 timeline: try a.timeline("tl") ?? Timeline(1), clusterState: a.values["state"] ?? "in production",
                 checkpoint: try a.lsn("checkpoint") ?? LSN(rawValue: 0x300_0000), canRewind: !a.flag("norewind"),
-                hasStandbySignal: a.flag("signal")))
+                hasStandbySignal: a.flag("signal"), newestTimeline: try a.values["origin"].map(origin)))
         }
+    }
+
+    /// `2@0/6000000`: the newest timeline in pg_wal, and where it began.
+    private func origin(_ text: String) throws -> ServerObservation.TimelineOrigin {
+        let sides = text.split(separator: "@")
+        guard sides.count == 2, let timeline = UInt32(sides[0]), let start = LSN(sides[1])
+        else { throw BadLine(description: "origin=TIMELINE@LSN") }
+        return .init(timeline: Timeline(timeline), start: start)
     }
 
     mutating func process(_ a: Arguments) throws {

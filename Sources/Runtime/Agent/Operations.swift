@@ -227,6 +227,29 @@ extension Agent {
 
     // MARK: Leaving
 
+    /// Commits wait for this standby: the leader is asked to leave it out before it stops. A courtesy with a limit.
+    private func leaveSync() async {
+        guard case .connected = state.store, isInSync else { return }
+        log.notice("commits wait for \(me): asking the leader to leave it out of sync first")
+        var leaving = LeavingSync(since: clock.now)
+        state.memory.leavesSync = leaving
+        await touchMember()
+        let patience = min(dynamic.loopWait * 2, Self.syncPatience)
+        while leaving.end(patience: patience) > clock.now {
+            leaving.isOutSince = isInSync ? nil : leaving.isOutSince ?? clock.now
+            await bell.wait(until: leaving.end(patience: patience), clock: clock)
+        }
+    }
+
+    /// The host that goes down waits no longer for it.
+    private static let syncPatience = Duration.seconds(10)
+
+    private var isInSync: Bool {
+        guard dynamic.synchronousMode != .off, case .running(let server) = state.server.process, server.isInRecovery
+        else { return false }
+        return state.view?.sync?.standbys.contains { $0.lowercased() == me.lowercased() } ?? false
+    }
+
     /// What is left to do when the loop has ended.
     func leave(_ ending: Ending) async {
         switch ending {
@@ -237,6 +260,7 @@ extension Agent {
             log.notice("the host goes down: stopping PostgreSQL in order")
             running?.cancel()
             let held = state.holdsLock(as: me)
+            await leaveSync()
             await attempt("stopping PostgreSQL") { try await self.stop(.fast) }
             await parts.server.hooks.call(.stop, role: memberRole.rawValue)
             if held {

@@ -75,6 +75,7 @@ extension Agent {
             member.other["proxy_url"] = .string("postgres://\(proxy)/\(postgres.database ?? "postgres")")
         }
         member.tags = configuration.memberTags.published
+        if state.memory.leavesSync != nil { member.tags["nosync"] = .bool(true) }
         member.pause = dynamic.pause
         member.scheduledRestart = state.scheduledRestart.map(Cluster.RestartRequest.init)
         member.pendingRestart = !state.pendingRestarts.isEmpty

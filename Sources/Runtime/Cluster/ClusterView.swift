@@ -218,10 +218,14 @@ public struct MemberStanding: Equatable, Sendable {
     public var name: String
     public var role: MemberRole?
     public var state: MemberState?
+    /// Tag `nosync`: a standby that is about to go away asks the leader to leave it out, and waits for that.
+    public var isNoSync: Bool
 }
 
 extension ClusterView {
     public var standings: [MemberStanding] {
-        members.map { MemberStanding(name: $0.name, role: $0.role, state: $0.state) }
+        members.map {
+            MemberStanding(name: $0.name, role: $0.role, state: $0.state, isNoSync: $0.tags["nosync"]?.bool == true)
+        }
     }
 }

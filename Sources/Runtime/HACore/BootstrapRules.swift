@@ -36,9 +36,9 @@ enum BootstrapRules {
             { s, _ in Outcome(.acquireLock, reason: "the new cluster is made: \(s.me) takes the lock") }),
         Rule(
             233, "bootstrap.begin-standby", .bootstrap,
-            when: "the claim is ours, the data directory is empty, and the cluster is to follow another one",
+            when: "the claim is ours, the data directory is empty, the cluster is to follow another one, and it is not paused",
             then: "copy the remote server",
-            { $0.claimIsOurs && $0.isStopped && $0.dataIsEmpty && $0.settings.standbyCluster != nil },
+            { $0.mayMakeTheCluster && $0.dataIsEmpty && $0.settings.standbyCluster != nil },
             { s, _ in
                 guard let remote = s.settings.standbyCluster else { return Outcome(reason: "no remote server") }
                 return Outcome(
@@ -46,9 +46,9 @@ enum BootstrapRules {
             }),
         Rule(
             234, "bootstrap.start-standby", .bootstrap,
-            when: "the claim is ours, the copy of the remote server is there and does not run",
+            when: "the claim is ours, the copy of the remote server is there and does not run (and not paused)",
             then: "start it as a standby of the remote server",
-            { $0.claimIsOurs && $0.isStopped && $0.data != nil && $0.settings.standbyCluster != nil },
+            { $0.mayMakeTheCluster && $0.data != nil && $0.settings.standbyCluster != nil },
             { s, _ in
                 Outcome(
                     .begin(.start(.standby(s.settings.standbyCluster))),
@@ -56,9 +56,9 @@ enum BootstrapRules {
             }),
         Rule(
             235, "bootstrap.begin", .bootstrap,
-            when: "the claim is ours and the data directory is empty",
+            when: "the claim is ours, the data directory is empty, and the cluster is not paused",
             then: "make the new cluster",
-            { $0.claimIsOurs && $0.isStopped && $0.dataIsEmpty },
+            { $0.mayMakeTheCluster && $0.dataIsEmpty },
             { _, _ in Outcome(.begin(.bootstrap), reason: "the claim in initialize is ours: making the new cluster") }),
         Rule(
             236, "bootstrap.claim", .bootstrap,
@@ -73,12 +73,12 @@ enum BootstrapRules {
         Rule(
             237, "bootstrap.wait", .bootstrap,
             when: "nobody leads, `initialize` is empty or missing, and the data directory is empty",
-            then: "wait for the member that makes the cluster",
+            then: "wait for the member that makes the cluster (for the end of the pause, when that is this one)",
             { $0.isLeaderless && $0.identity == .uninitialised && $0.isStopped && $0.dataIsEmpty && !$0.isBusy },
             { s, _ in
                 Outcome(
-                    reason: s.view?.initialize == nil
-                        ? "no cluster yet; this member waits for another to make it"
+                    reason: s.claimIsOurs ? "paused: the claim in initialize is ours, the new cluster waits"
+                        : s.view?.initialize == nil ? "no cluster yet; this member waits for another to make it"
                         : "another member makes the cluster (if none does, remove the empty initialize key)",
                     wake: s.failure(of: .bootstrap)?.retryAt)
             }),
@@ -91,6 +91,9 @@ extension Situation {
         guard let claim = o.claim, let view else { return false }
         return view.initialize == "" && view.initializeRevision == claim
     }
+
+    /// In pause mode nothing is copied, started or made, under a claim neither.
+    fileprivate var mayMakeTheCluster: Bool { claimIsOurs && isStopped && !isPaused }
 
     fileprivate var leadsAsItShould: Bool { settings.standbyCluster == nil ? iAmPrimary : iAmStandby }
 

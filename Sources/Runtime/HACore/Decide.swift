@@ -81,6 +81,8 @@ extension Memory {
         next.leaderDownSince = isDown ? next.leaderDownSince ?? o.server.crashedAt ?? o.now : nil
         next.noteCrash(o)
         next.noteSyncNames(o)
+        next.noteUnexplainedTimeline(situation)
+        next.noteLeavingSync(situation)
         if situation.running != nil {
             next.givesUp = false
             next.handedOver = false

@@ -70,6 +70,20 @@ enum FollowingRules {
             { $0.leaderIsAnother && $0.divergence.isUnproven && $0.isStopped && $0.mayRewind },
             { s, _ in begin(s, "\(s.divergence.text): rewinding to \(s.leaderName) to be sure") { .rewind(from: $0) } }),
         Rule(
+            296, "follow.await-history", .following,
+            when: "another member leads, this standby is on a timeline that `history` does not tell of, and the leader "
+                + "has yet to promote, or to write (for ttl) how it came to its timeline",
+            then: "stay away from it: two timelines of one number cannot be told apart by number",
+            { $0.mustAwaitHistory },
+            { s, _ in
+                let own = s.data?.newestTimeline.map { "\($0.timeline), begun at \($0.start)" } ?? "?"
+                var outcome = Outcome(
+                    reason: "history does not tell of timeline \(own) here: waiting for \(s.leaderName) to write its own",
+                    wake: s.historyWake)
+                if s.mustLeaveLeader { outcome.actions = [.stopStreaming] }
+                return outcome
+            }),
+        Rule(
             98, "return.start", .following,
             when: "another member leads and the server is stopped",
             then: "start it as a standby of the leader (or of the member of tag replicatefrom)",

@@ -16,6 +16,20 @@ enum RestartRules {
                 return Outcome(.clearReinitialise(reason: why), reason: "no new copy: \(why)")
             }),
         Rule(
+            297, "maintenance.leave-sync", .maintenance,
+            when: "a restart is due, or a new copy is asked for and not by force, and `sync` names this standby",
+            then: "ask to be left out (tag nosync in the member key), and wait up to twice loop_wait for that and "
+                + "for the names to follow",
+            { $0.mustLeaveSync },
+            { s, memory in
+                let leaving = memory.leavesSync ?? LeavingSync(since: s.now)
+                memory.leavesSync = leaving
+                let reason = leaving.isOutSince == nil
+                    ? "commits wait for \(s.me): asking \(s.leaderName) to leave it out of sync first"
+                    : "\(s.leaderName) has left \(s.me) out of sync: until no commit waits for it"
+                return Outcome(reason: reason, wake: leaving.end(patience: s.syncPatience))
+            }),
+        Rule(
             222, "reinit.begin", .maintenance,
             when: "a new copy is asked for and another member leads",
             then: "stop the server and copy anew; the old directory is moved aside", isUrgent: true,
@@ -61,7 +75,7 @@ extension Situation {
         o.requests.reinitialise?.fromLeader ?? true ? leaderUpstream : cloneSource
     }
 
-    fileprivate var restartIsDue: Bool {
+    var restartIsDue: Bool {
         guard let request = o.requests.restart, running != nil, whyNoRestart == nil else { return false }
         return request.schedule == nil || (!isPaused && schedule(request.schedule) == .now)
     }

@@ -128,6 +128,11 @@ extension Situation {
         guard let sync = view.sync, let leader = sync.leader, same(leader, me) else {
             return .writeSync(leader: me, standbys: [], quorum: 0, expecting: view.sync?.modRevision ?? 0)
         }
+        // No member wrote that: more votes than there are voters. Whom the key should name nobody knows, and nobody but
+        // the leader is always right.
+        if sync.quorum < 0 || sync.quorum >= max(1, sync.standbys.count) {
+            return .writeSync(leader: me, standbys: [], quorum: 0, expecting: sync.modRevision)
+        }
         guard let inForce = primary.synchronousStandbys else { return nil }
         return action(syncStep(sync, inForce), sync, inForce)
     }

@@ -239,6 +239,9 @@ final class ModelAgent {
         if case .finished = operation { operation = .idle }
         if case .connected = lastStore { host.decided(paused: observation.settings.isPaused) }
         if let mutation = world.mutation { mutation.alter(&observation) }
+        if world.mutation == .hastyLeave, memory.leavesSync != nil, view?.sync?.standbys.contains(me) == false {
+            memory.leavesSync?.isOutSince = host.clock - LeavingSync.settling
+        }
         let decision = decide(observation, memory: memory)
         if decision.rule != rule {
             world.note("\(me): \(decision.rule): \(decision.reason)")
@@ -302,7 +305,7 @@ extension Mutation {
             view.failover?.scheduledAt = nil
             observation.store = .connected(view, confirmed: confirmed)
         case .trustStaleView, .releaseBeforeStop, .lateGuard, .noGuard,
-            .syncBeforeNames, .namesBeforeSync: break
+            .syncBeforeNames, .namesBeforeSync, .hastyLeave: break
         case .promoteAnyone:
             guard case .running(let server) = observation.server.process, server.isInRecovery else { return }
             observation.settings.synchronousMode = .off

@@ -124,6 +124,7 @@ extension ModelAgent {
         var member = Member(
             name: me, connURL: "postgres://\(address.host):\(address.port)/postgres",
             apiURL: "http://\(address.host):8008/patroni", state: memberState, role: memberRole)
+        if memory.leavesSync != nil { member.tags["nosync"] = .bool(true) }
         if options.nofailover[host.index] { member.tags["nofailover"] = .bool(true) }
         if memberRole == .primary, checkpointPending { member.checkpointAfterPromote = false }
         if case .running(let server) = server.process {

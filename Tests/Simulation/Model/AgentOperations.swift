@@ -17,6 +17,7 @@ extension ModelAgent {
         let isAsked = world.checker.askedAt.map { world.now - $0 < .s(120) } ?? false
         if settings.isPaused, !isAsked { world.violate("pause", "\(me) begins \(wanted) in pause mode") }
         checkSchedule(wanted)
+        checkNobodyWaits(wanted)
         operation = .running(wanted, since: host.clock)
         isCancelled = false
         operationNumber += 1
@@ -54,6 +55,20 @@ extension ModelAgent {
     private func checkSchedule(_ wanted: Operation) {
         guard case .demote(.switchover) = wanted, let text = view?.failover?.scheduledAt, let moment = WallInstant(iso8601: text), !host.hasJumped, host.wallClock < moment else { return }
         world.violate("schedule", "\(me) begins \(wanted.kind.rawValue) \(moment - host.wallClock) before its time")
+    }
+
+    /// A standby that the leader has left out of `sync` at its wish goes away without a commit that waits for it.
+    private func checkNobodyWaits(_ wanted: Operation) {
+        guard wanted.kind == .restart || wanted.kind == .reinitialise, let leaving = memory.leavesSync,
+            leaving.isOutSince != nil,
+            leaving.end(patience: settings.loopWait * 2) < leaving.since + settings.loopWait * 2,
+            let sync = world.etcd.view.sync, !sync.standbys.contains(me), let leader = world.host(sync.leader ?? ""),
+            let agent = leader.agent, agent.isAlive, agent.holdsLock, agent.view?.sync == sync,
+            agent.view?.member(me)?.tags["nosync"]?.bool == true, leader.postgres.isWritable
+        else { return }
+        guard leader.postgres.sync.names.members.contains(me) else { return }
+        let what = "\(me), which was left out of sync, at its \(wanted.kind.rawValue)"
+        world.violate("opt-out", "commits on \(leader.name) wait for \(what)")
     }
 
     func cancelOperation() {

@@ -152,12 +152,15 @@ package enum Mutation: String, CaseIterable, Sendable {
     case noWriteProbe
     /// A schedule is taken for its order.
     case ignoreSchedule
+    /// A standby that was left out of `sync` goes at once, and commits still wait for it.
+    case hastyLeave
 
     /// What it breaks. Finding it by anything else would prove little.
     var breaks: Set<String> {
         switch self {
         case .noWriteProbe: ["I11"]
         case .ignoreSchedule: ["schedule"]
+        case .hastyLeave: ["opt-out"]
         case .ignoreDeadline, .lateGuard, .noGuard, .releaseBeforeStop, .trustStaleView: ["I1", "I3", "I11"]
         case .skipLagCheck: ["I2", "I3"]
         case .syncBeforeNames, .namesBeforeSync, .promoteAnyone: ["I2"]

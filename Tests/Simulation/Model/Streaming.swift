@@ -33,6 +33,8 @@ extension World {
         guard serves else { return standby.stand(replayedTo: replayed) }
         guard standby.log.isPart(of: source.log) else {
             if standby.log.branch.isTwin(of: source.log.branch) { return reinitialise(host) }
+            // Its agent waits for a person since the store went back, and so does its upstream.
+            if case .regressed? = host.agent?.lastStore { return reinitialise(host) }
             if standby.log.branch.number == source.log.branch.number, source.log.position >= standby.log.position {
                 violate("split log", "\(host.name) would stream a timeline \(standby.log.branch.number) that is not its own")
             }
