@@ -153,6 +153,8 @@ struct ReleaseCommand: AsyncParsableCommand {
         if leader == adopted { return }
         print("handing the lead from \(leader) back to \(adopted)")
         try await handLead(of: spec, from: leader, to: adopted)
+        // A copy that is not up yet could not be handed to its unit as it runs.
+        try await awaitStreaming(of: spec, leader)
     }
 
     @Sendable private func show(_ event: Releaser.Event) {

@@ -276,7 +276,14 @@ package final class AgentHarness: Sendable {
     package func cluster() async throws -> (ClusterView, [String: StoredValue]) {
         let client = try EtcdClient(
             EtcdConfiguration(endpoints: etcd.clientPorts.map { .init(host: "127.0.0.1", port: $0) }))
-        return try await readCluster(client, namespace: "service", scope: "demo")
+        do {
+            let read = try await readCluster(client, namespace: "service", scope: "demo")
+            await client.close()
+            return read
+        } catch {
+            await client.close()
+            throw error
+        }
     }
 
     package func log(_ name: String) -> String { text("\(name).agent.log") }

@@ -24,7 +24,9 @@ import Testing
         let log = directory.appendingPathComponent("errors")
         try #require(FileManager.default.createFile(atPath: log.path, contents: nil))
         process.standardOutput = out
-        process.standardError = try FileHandle(forWritingTo: log)
+        let errors = try FileHandle(forWritingTo: log)
+        defer { try? errors.close() }
+        process.standardError = errors
         process.standardInput = FileHandle.nullDevice
         try process.run()
         let output = String(decoding: out.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

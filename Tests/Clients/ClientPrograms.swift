@@ -40,6 +40,8 @@ enum ClientPrograms {
                 ? FileHandle(forReadingFrom: URL(fileURLWithPath: "\(name).in"))
                 : FileHandle(forWritingTo: URL(fileURLWithPath: "\(name).\(suffix)"))
         }
+        // A Process keeps its handles open, and some of them live as long as the tests.
+        defer { for file in files { try? file.close() } }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
         process.arguments = ["--kill-after=5", "\(limit)"] + words

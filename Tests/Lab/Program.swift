@@ -21,6 +21,8 @@ actor Program {
         outputFile = FileManager.default.temporaryDirectory.appendingPathComponent("lab-\(UUID().uuidString).out")
         _ = FileManager.default.createFile(atPath: outputFile.path, contents: nil)
         let handle = try FileHandle(forWritingTo: outputFile)
+        // A Process keeps its handles open, and with a thousand of them the next one cannot start.
+        defer { try? handle.close() }
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = Self.withOpenSignals(arguments)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

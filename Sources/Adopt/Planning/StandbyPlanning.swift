@@ -17,12 +17,8 @@ extension PlanContext {
     /// A running standby of the primary's cluster. Whether it may be taken over is for the checks to say.
     func runningStandby(on host: HostSpec) -> ServerFacts? {
         let wanted = postgres(of: host)
-        let found = (facts.host(host.name)?.servers ?? []).filter { server in
-            server.control?.systemIdentifier == control.systemIdentifier && server.sql?.isInRecovery == true
-                && (wanted.dataDirectory == nil || wanted.dataDirectory == server.dataDirectory)
-                && (wanted.port == nil || wanted.port == server.port)
-        }
-        return found.count == 1 ? found[0] : nil
+        return facts.host(host.name)?.runningStandby(
+            of: control.systemIdentifier, dataDirectory: wanted.dataDirectory, port: wanted.port)
     }
 
     /// The values of our include file on a standby that runs: limits of its own that are higher stay, and what it

@@ -72,12 +72,8 @@ struct ClusterPicture: Sendable {
     func standby(on host: Host) -> ServerFacts? {
         guard let identifier = systemIdentifier, host.name != primary?.name, !isAdopted(host) else { return nil }
         let wanted = postgres(host.spec)
-        let found = host.facts.servers.filter { server in
-            server.control?.systemIdentifier == identifier && server.sql?.isInRecovery == true
-                && (wanted.dataDirectory == nil || wanted.dataDirectory == server.dataDirectory)
-                && (wanted.port == nil || wanted.port == server.port)
-        }
-        return found.count == 1 ? found[0] : nil
+        return host.facts.runningStandby(
+            of: identifier, dataDirectory: wanted.dataDirectory, port: wanted.port)
     }
 
     /// Replicas that the plan would build.

@@ -39,6 +39,11 @@ struct ServerHandback {
         if output.hasPrefix("unknown unit") {
             context.note("\(change.unit) is unknown to systemd here; the server runs on without a unit")
         }
+        if output.hasPrefix("no server") {
+            context.note(
+                "no server runs in \(dataDirectory), so \(change.unit) has none to take over; when it shall run: "
+                    + "systemctl start \(change.unit)")
+        }
     }
 
     /// systemd deletes a unit's pid file when the unit goes inactive, and looks for the server there.
