@@ -65,6 +65,13 @@ struct ReleaseCommand: AsyncParsableCommand {
                 released by itself: start the agent there again and plan with the host in the inventory
                 """)
         }
+        if let saved, !saved.adoptsPrimary {
+            throw ValidationError("""
+                \(plan) changes a cluster that was adopted before, and is not released by itself: pgadopt release \
+                INVENTORY takes back the whole adoption, and a plan whose inventory leaves a member out takes that \
+                member out
+                """)
+        }
         let spec = try saved?.spec ?? InventoryFile.cluster(in: plan, named: cluster)
         let control = ControlHost(spec: spec, leaving: saved?.leaving ?? [])
         let client = try control.storeClient()

@@ -65,5 +65,7 @@ import Testing
         let plan = try LegacyCluster.planner.plan(LegacyCluster.spec, facts, [])
         #expect(plan.steps.filter { $0.kind.name == .hba }.map(\.id) == ["h1/hba", "h2/hba"])
         #expect(plan.steps.contains { $0.id == "h3/base-backup" } && !plan.steps.contains { $0.id == "h2/agent" })
+        #expect(!plan.adoptsPrimary, "released by itself, it would take the adoption's own rules away")
+        #expect(try LegacyCluster.plan.adoptsPrimary)
     }
 }

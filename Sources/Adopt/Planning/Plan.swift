@@ -37,6 +37,14 @@ public struct Plan: Codable, Equatable, Sendable {
     /// Members that this plan takes out of the cluster; `spec` does not name them. Nil: none.
     public var leaving: [HostSpec]?
 
+    /// The primary's server is taken over by this plan; false: an earlier one did, and this one changes the cluster.
+    public var adoptsPrimary: Bool {
+        steps.contains { step in
+            guard step.host == primary.host, case .agent = step.kind else { return false }
+            return true
+        }
+    }
+
     public init(
         cluster: String, createdAt: String, toolVersion: String, spec: ClusterSpec, primary: PrimaryServer,
         findings: [Finding], fingerprints: Fingerprints, deferred: [DeferredSetting] = [], waivers: [String] = [],
