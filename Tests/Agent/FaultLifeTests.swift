@@ -45,7 +45,9 @@ import Timekeeping
 
     @Test func anAgentThatIsKilledDisturbsNobodyAndAHungStoreDemotesNobody() async throws {
         try await withAgents(["a", "b"]) { cluster in
-            try await cluster.startLegacyPrimary("a")
+            var dynamic = AgentHarness.dynamic.object ?? [:]
+            dynamic["slots"] = ["backup": ["type": "physical"]]
+            try await cluster.startLegacyPrimary("a", dynamic: .object(dynamic))
             let agent = try cluster.startAgent("a")
             try await cluster.eventually("a leads") { await cluster.isUp("a", "/primary") }
             try cluster.startAgent("b")
@@ -64,6 +66,14 @@ import Timekeeping
             while AgentHarness.clock.now < end {
                 try await cluster.sql("a", "create table if not exists t (n int); insert into t values (1)")
                 try await AgentHarness.clock.sleep(until: AgentHarness.clock.now + .milliseconds(200), tolerance: nil)
+            }
+            // What reads a permanent slot of the leader goes on reading; the copy on b follows without the store.
+            let read = try #require(
+                try await cluster.sql(
+                    "a", "select end_lsn from pg_replication_slot_advance('backup', pg_current_wal_flush_lsn())"))
+            try await cluster.eventually("b's copy of the slot follows") {
+                try await cluster.sql(
+                    "b", "select restart_lsn >= '\(read)' from pg_replication_slots where slot_name = 'backup'") == "t"
             }
             cluster.etcd.signal(.resume, member: 0)
             try await cluster.eventually("a leads in the store again") { try await cluster.view().leader?.name == "a" }

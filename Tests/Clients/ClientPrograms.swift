@@ -12,15 +12,22 @@ struct Outcome: Sendable {
 
 /// The programs that people and machines run against Patroni.
 enum ClientPrograms {
-    /// Where scripts/clients put what comes from PyPI; nil: it could not be fetched.
-    static let directory: String? = {
-        var places = ["/var/cache/pgadopt"]
+    /// Where scripts/clients puts what it fetches.
+    private static let caches: [String] = {
+        var places = ["/var/cache"]
         let environment = ProcessInfo.processInfo.environment
-        if let cache = environment["XDG_CACHE_HOME"] { places.append(cache + "/pgadopt") }
-        if let home = environment["HOME"] { places.append(home + "/.cache/pgadopt") }
-        return places.map { $0 + "/clients-patroni-4.1.5" }
-            .first { FileManager.default.fileExists(atPath: $0 + "/complete") }
+        if let cache = environment["XDG_CACHE_HOME"] { places.append(cache) }
+        if let home = environment["HOME"] { places.append(home + "/.cache") }
+        return places.map { $0 + "/pgadopt" }
     }()
+
+    /// Patroni's own programs and check_patroni; nil: they could not be fetched.
+    static let directory = caches.map { $0 + "/clients-patroni-4.1.5" }
+        .first { FileManager.default.fileExists(atPath: $0 + "/complete") }
+
+    /// vip-manager, which needs root to give addresses to interfaces; nil: it could not be fetched.
+    static let vipManager = caches.map { $0 + "/vip-manager/usr/bin/vip-manager" }
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
 
     static let haproxy = "/usr/sbin/haproxy"
     static let hasHAProxy = FileManager.default.isExecutableFile(atPath: haproxy)

@@ -1,14 +1,17 @@
 import AgentFixture
 import Foundation
+import Glibc
 import JSON
 import Testing
 
-/// What watches a cluster and leads clients to its leader: HAProxy, check_patroni, and what vip-manager asks.
+/// What watches a cluster and leads clients to its leader: HAProxy, check_patroni and vip-manager.
 @Suite(.timeLimit(.minutes(15)), .serialized) struct MonitoringTests {
     @Test(
         .enabled(if: ClientPrograms.hasHAProxy, "HAProxy is not installed; scripts/packages does"),
-        .enabled(if: ClientPrograms.directory != nil, "\(ClientPrograms.absence)"))
+        .enabled(if: ClientPrograms.directory != nil, "\(ClientPrograms.absence)"),
+        .enabled(if: ClientPrograms.vipManager != nil && geteuid() == 0, "vip-manager wants root; scripts/clients fetches it"))
     func loadBalancersAndChecksFollowASwitchover() async throws {
+        let vipManager = try #require(ClientPrograms.vipManager)
         try await withAgents(["m1", "m2", "m3"]) { cluster in
             try await cluster.startAll()
             let ports = try await startHAProxy(cluster)
@@ -18,6 +21,7 @@ import Testing
                     && !readers.contains(name(cluster, "m1"))
             }
             try await checks(cluster, leader: "m1")
+            try await startVIPManagers(cluster, vipManager)
             try await virtualAddress(cluster, leader: "m1")
 
             let (status, text) = try await cluster.ask("m1", "POST", "/switchover", ["leader": "m1", "candidate": "m3"])
@@ -123,17 +127,56 @@ import Testing
 
     // MARK: vip-manager
 
-    /// vip-manager from version 2 reads one key of etcd's API of version 3 and watches it (`dcs-type: etcd`,
-    /// `trigger-key: /service/SCOPE/leader`, `trigger-value: NAME`), or asks the member's API (`dcs-type: patroni`,
-    /// `trigger-key: /leader`, `trigger-value: 200`). Debian 12 has version 1, which knows only etcd's API of version
-    /// 2 and so works with no cluster that uses `etcd3`; the same questions are asked here by etcdctl and by HTTP.
-    private func virtualAddress(_ cluster: AgentHarness, leader: String) async throws {
-        let read = try await ClientPrograms.run(
-            ["/usr/bin/etcdctl", "--endpoints", "127.0.0.1:\(cluster.etcd.clientPorts[0])", "get", "--print-value-only",
-                "/service/demo/leader"], in: cluster.root, environment: ["ETCDCTL_API": "3"])
-        #expect(read.output == "\(leader)\n", "\(read.text)")
+    /// Of the addresses for documentation (RFC 5737): it is nobody's.
+    private static let address = "192.0.2.10"
+
+    private func interface(_ cluster: AgentHarness, _ member: String) -> String { "pgv\(cluster.sqlPorts[member]!)" }
+
+    /// One vip-manager for each member, as on hosts of their own: the same address, each on an interface of its own.
+    /// Some watch the leader's key in the store, one asks its member's API.
+    private func startVIPManagers(_ cluster: AgentHarness, _ program: String) async throws {
+        // The other ends of the interfaces are in a namespace that ends with this process, and they with it.
+        let holder = try cluster.start(
+            "/usr/bin/unshare", ["--net", "/usr/bin/tail", "-f", "\(cluster.root)/haproxy.cfg"], log: "namespace.log",
+            asRoot: true)
+        @Sendable func namespace(_ process: String) throws -> String {
+            try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/net")
+        }
+        try await cluster.eventually("the namespace is there") {
+            try namespace("\(holder.identity.pid)") != namespace("self")
+        }
         for member in cluster.members {
-            #expect(try await cluster.ask(member, "GET", "/leader").0 == (member == leader ? 200 : 503))
+            let interface = interface(cluster, member)
+            let made = try await ClientPrograms.run(
+                ["sh", "-ec", """
+                    ip link add \(interface) type veth peer name \(interface) netns \(holder.identity.pid)
+                    ip link set \(interface) up
+                    """], in: cluster.root)
+            try #require(made.code == 0, "\(made.text)")
+            let asksAPI = member == "m3"
+            try cluster.write(
+                """
+                ip: \(Self.address)
+                netmask: 32
+                interface: \(interface)
+                dcs-type: \(asksAPI ? "patroni" : "etcd")
+                dcs-endpoints: ["http://127.0.0.1:\(asksAPI ? cluster.apiPorts[member]! : cluster.etcd.clientPorts[0])"]
+                trigger-key: \(asksAPI ? "/leader" : "/service/demo/leader")
+                trigger-value: "\(asksAPI ? "200" : member)"
+
+                """, to: "vip-\(member).yml")
+            try cluster.start(program, ["--config", "\(cluster.root)/vip-\(member).yml"], log: "vip-\(member).log", asRoot: true)
+        }
+    }
+
+    /// The address is on the leader's interface and on no other.
+    private func virtualAddress(_ cluster: AgentHarness, leader: String) async throws {
+        let wanted = interface(cluster, leader)
+        try await cluster.eventually("the address is on \(leader)'s interface alone") {
+            let shown = try await ClientPrograms.run(
+                ["ip", "-o", "-4", "address", "show", "to", Self.address], in: cluster.root)
+            let lines = shown.output.split(separator: "\n")
+            return lines.count == 1 && lines[0].split(separator: " ").contains(Substring(wanted))
         }
     }
 }

@@ -27,7 +27,7 @@ extension Agent: APIController {
         case .reinitialize(let force, let fromLeader): return reinitialise(force: force, fromLeader: fromLeader)
         case .patchConfig(let patch): return await patchConfig(patch)
         case .replaceConfig(let config): return await replaceConfig(config)
-        case .failsafe(let claim): return acceptFailsafe(leader: claim.leader, apiURL: claim.apiURL)
+        case .failsafe(let claim): return acceptFailsafe(claim)
         case .reload:
             requestReload()
             return .reloadScheduled

@@ -20,6 +20,8 @@ struct FailsafeState {
     var posted: [String: String] = [:]
     /// As member: the leader we accepted, and until when.
     var accepted: (leader: String, until: BootInstant)?
+    /// As member: where the slots of the leader that we accepted are; `status` in the store tells nothing new.
+    var slots: [String: LSN] = [:]
 
     /// As leader: who is in the list has accepted us, or is being asked. Another list waits until no promise counts any
     /// more: whoever is new in it would take part in a race and was never asked.
@@ -73,7 +75,7 @@ extension Agent {
             "name": .string(me),
             "conn_url": .string("postgres://\(configuration.postgresql.connectAddress)/postgres"),
             "api_url": .string(configuration.apiURL),
-            "slots": [:],
+            "slots": StatusKey(slots: slotPositions(state.details)).json["slots"] ?? [:],
         ]
         return body.text
     }
@@ -126,7 +128,8 @@ extension Agent {
     }
 
     /// A leader without a store asks us.
-    func acceptFailsafe(leader: String, apiURL: String) -> APIResponse {
+    func acceptFailsafe(_ claim: FailsafeClaim) -> APIResponse {
+        let leader = claim.leader
         guard dynamic.failsafeMode else { return .text("Failsafe mode is disabled", status: 502) }
         if case .running(let server) = state.server.process, !server.isInRecovery {
             return .text("Running as a leader", status: 500)
@@ -143,6 +146,7 @@ extension Agent {
             return .text("the promise cannot be kept: \(error)", status: 500)
         }
         state.failsafe.accepted = (promise.leader, promise.until)
+        state.failsafe.slots = claim.slots
         var answer = APIResponse.text("Accepted", status: 200)
         if case .running(let server) = state.server.process { answer.headers["lsn"] = String(server.lsn.rawValue) }
         return answer

@@ -37,8 +37,7 @@ extension Agent {
     }
 
     private func publishStatus(_ server: ServerObservation.Running, _ details: ServerDetails) async {
-        var slots = details.slots
-        slots[slotName(forMember: me)] = server.lsn
+        let slots = slotPositions(details)
         // Until the slots were looked at, what the leader before us has published stays.
         let isKnown = !state.retainedSlots.isEmpty || dynamic.memberSlotsTTL == .zero
         let retained = isKnown ? state.retainedSlots : state.view?.status.retainSlots ?? []

@@ -11,7 +11,7 @@ extension Agent {
     /// others; on members that may lead they follow the leader's, so that nobody misses log after a failover.
     func keepSlots() {
         guard dynamic.postgresql.useSlots, !dynamic.pause, case .idle = state.operation,
-            case .connected(let view, _) = state.store, case .running(let server) = state.server.process
+            let view = viewOfSlots, case .running(let server) = state.server.process
         else { return }
         let isLeader = state.holdsLock(as: me)
         guard isLeader || server.isInRecovery, view.leader != nil else { return }
@@ -25,6 +25,23 @@ extension Agent {
             let outcome = try await agent.parts.server.syncSlots(wanted, by: limit)
             await agent.noted(outcome)
         }
+    }
+
+    /// What the store says. While it is silent, what it said last, with the positions that the leader tells in failsafe
+    /// mode (Patroni b.9).
+    private var viewOfSlots: ClusterView? {
+        if case .connected(let view, _) = state.store { return view }
+        guard state.failsafe.hasPromised(at: clock.now, me: me), var view = state.view else { return nil }
+        view.status.slots.merge(state.failsafe.slots) { $1 }
+        return view
+    }
+
+    /// Where this server's slots are, as a leader tells it; a leader's own stands for its place in the log, because
+    /// a member that becomes the leader's standby reads on from there.
+    func slotPositions(_ details: ServerDetails) -> [String: LSN] {
+        var slots = details.slots
+        if case .running(let server) = state.server.process { slots[slotName(forMember: me)] = server.lsn }
+        return slots
     }
 
     private func wantedSlots(_ view: ClusterView, isLeader: Bool) -> WantedSlots {

@@ -291,6 +291,10 @@ extension World {
             note("operator: removes the leader key of \(named), which is older than the copy")
             etcd.write { view, _ in view.leader = nil }
         }
+        if let named = etcd.view.sync?.leader, named != hosts[first].name {
+            note("operator: removes the sync key of \(named), which is older than the copy")
+            etcd.write { view, _ in view.sync = nil }
+        }
         let believes = { [weak self] (host: Host) in
             guard let self else { return }
             note("operator: restarts the agent of \(host.name), to believe the store as it was restored")
