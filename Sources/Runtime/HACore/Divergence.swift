@@ -111,6 +111,7 @@ extension Situation {
     /// - Parameter isSameNumber: the source has a timeline of the same number that is another.
     func mayRewind(isSameNumber: Bool) -> Bool {
         settings.usePgRewind && (data?.canRewind ?? false) && (failure(of: .rewind)?.count ?? 0) < 2 && !isSameNumber
+            && rewindSource != nil
     }
 
     /// pg_rewind takes two servers with the same timeline number for the same ("no rewind required").
@@ -136,6 +137,7 @@ extension Situation {
         }
         if isSameNumber { return "pg_rewind compares timelines by number" }
         if !settings.usePgRewind { return "use_pg_rewind is off" }
+        if rewindSource == nil { return "there is no primary to rewind to" }
         return "neither checksums nor wal_log_hints are on"
     }
 }
