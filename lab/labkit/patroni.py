@@ -65,7 +65,7 @@ cat conf.d/*.conf >> {DATA}/postgresql.conf
 cp pg_hba.conf pg_ident.conf {DATA}/
 chown postgres:postgres {DATA}/*.conf
 systemctl daemon-reload
-systemctl start patroni
+systemctl enable -q --now patroni
 """)
     await_members(lab, lambda members: any(m["role"] == "leader" for m in members), 60, "Patroni to lead on h1")
     with ThreadPoolExecutor() as pool:
@@ -73,7 +73,7 @@ systemctl start patroni
 systemctl disable -q --now postgresql.service
 install -d -o postgres -g postgres /var/lib/postgresql/15
 systemctl daemon-reload
-systemctl start patroni
+systemctl enable -q --now patroni
 """), ["h2", "h3"]))
     await_members(lab, is_whole, 600, "both replicas to stream")
     return time.monotonic() - began
