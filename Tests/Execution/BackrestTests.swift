@@ -5,6 +5,7 @@ import Foundation
 import Inventory
 import PostgresModel
 import Shell
+import Survey
 import Testing
 
 @testable import Planning
@@ -53,6 +54,25 @@ import Testing
             #expect(!FileManager.default.fileExists(atPath: backups.replica))
             #expect(try await server.sql("SELECT count(*) FROM pg_replication_slots") == "0")
             #expect(try await server.sh("\(Backups.program) --config=\(backups.config) info").contains("status: ok"))
+        }
+    }
+
+    @Test func `The survey of the host finds stanza and backup, and what it finds is planned`() async throws {
+        try await withBackups { backups in
+            var request = SurveyRequest()
+            request.stanza = "shop"
+            request.stanzaConfig = backups.config
+            let found = try #require(try await HostSurvey.run(shell: backups.server.shell, request: request).pgBackRest)
+            let facts = try await backups.facts()
+            let identifier = try #require(facts.hosts[0].servers[0].control?.systemIdentifier)
+            #expect(found.problem == nil && found.status == 0, "\(found)")
+            let backup = try #require(found.newestBackup(of: identifier, repository: nil))
+            #expect(backup.isSound == true && backup.walStart == backups.walOfBackup)
+            #expect((backup.age ?? -1) >= 0 && (backup.age ?? 0) < 600, "\(backup)")
+            var surveyed = facts
+            surveyed.hosts[0].pgBackRest = found
+            let plan = try LegacyCluster.planner.plan(backups.spec, surveyed, [])
+            #expect(plan.step("h2/base-backup")?.summary.hasPrefix("restore \(backup.label) (\(backup.size))") == true)
         }
     }
 
@@ -204,10 +224,14 @@ final class Backups: Sendable {
         return facts
     }
 
-    func plan(program: String = Backups.program) async throws -> Plan {
+    var spec: ClusterSpec {
         var spec = server.spec
         spec.replicas.pgBackRest = BackrestSpec(stanza: "shop", configFile: config)
         if walElsewhere { spec.hosts[1].postgres.walDirectory = server.world.root + "/replica-wal/15" }
+        return spec
+    }
+
+    func plan(program: String = Backups.program) async throws -> Plan {
         var plan = try LegacyCluster.planner.plan(spec, try await facts(program: program), [])
         let names: Set<StepName> = [
             .lock, .backup, .secrets, .roles, .hba, .settings, .slot, .baseBackup, .configFiles, .unlock,
