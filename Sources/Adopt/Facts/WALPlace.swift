@@ -37,7 +37,9 @@ extension HostFacts {
     public func walPlace(named: String?, primary server: ServerFacts?) -> WALPlace {
         if let named { return .directory(named) }
         guard let path = server?.walDirectory else { return .inside }
-        guard let place = target?.walPlace, place.path == path, place.content == .absent else { return .directory(path) }
+        guard let place = target?.walPlace, place.path == path, place.content == .absent else {
+            return .directory(path)
+        }
         let isDiskOfItsOwn = place.mountPoint.map { $0 != "/" && $0 != target?.mountPoint } ?? false
         return isDiskOfItsOwn ? .directory(path) : .missing(path)
     }

@@ -60,7 +60,8 @@ public struct BackrestRestore: Codable, Equatable, Sendable {
     /// How an agent makes its own replica: into a directory that does not exist, since what was there is moved aside.
     func replicaMethod(walDirectory: String?) -> ReplicaMethod {
         let words = command(delta: false)
-        var lines = "umask 077; mkdir -p \"$0\" && " + CommandWords(program: words[0], arguments: Array(words.dropFirst())).quoted
+        let restore = CommandWords(program: words[0], arguments: Array(words.dropFirst())).quoted
+        var lines = "umask 077; mkdir -p \"$0\" && \(restore)"
         if let walDirectory {
             let place = CommandWords(program: walDirectory).quoted
             lines += " && mkdir -p \(place) && find \"$0/pg_wal\" -mindepth 1 -maxdepth 1 -exec mv {} \(place)/ \\; "

@@ -67,7 +67,8 @@ extension PlanContext {
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
             sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
-            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize, systemIdentifier: control.systemIdentifier,
+            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize,
+            systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
             walDirectory: place.directory, workDirectory: layout.build)
         change.restore = restore

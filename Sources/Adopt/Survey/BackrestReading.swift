@@ -40,7 +40,9 @@ enum BackrestReading {
         facts.message = stanza["status"]?["message"]?.string
         var identifiers: [Key: SystemIdentifier] = [:]
         for database in stanza["db"]?.array ?? [] {
-            guard let identifier = database["system-id"]?.int.flatMap({ SystemIdentifier(String($0)) }) else { continue }
+            guard let identifier = database["system-id"]?.int.flatMap({ SystemIdentifier(String($0)) }) else {
+                continue
+            }
             identifiers[Key(database)] = identifier
             facts.databases.append(.init(systemIdentifier: identifier, version: database["version"]?.string ?? ""))
         }

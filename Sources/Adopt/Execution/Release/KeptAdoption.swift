@@ -19,9 +19,9 @@ public struct KeptPlan: Sendable {
     fileprivate var departed: Set<String>
 }
 
-/// An adoption as the members remember it: the plans, and the journals that speak of them. Each plan and its journal lie
-/// on the server that was the primary when it was carried out, so that after a failover they lie on several members.
-/// With them `release` needs no file of the operator's.
+/// An adoption as the members remember it: the plans, and the journals that speak of them. Each plan and its journal
+/// lie on the server that was the primary when it was carried out, so that after a failover they lie on several
+/// members. With them `release` needs no file of the operator's.
 public struct KeptAdoption: Sendable {
     /// The oldest first.
     public var plans: [KeptPlan]
@@ -45,8 +45,8 @@ public struct KeptAdoption: Sendable {
             remedy: "There is nothing to release, or the host that was adopted does not answer.")
     }
 
-    /// What members remember of the plans that were carried out, the oldest plan first. A member that does not answer is
-    /// passed over.
+    /// What members remember of the plans that were carried out, the oldest plan first. A member that does not answer
+    /// is passed over.
     public static func plansInForce(_ spec: ClusterSpec, _ shells: [String: any RemoteShell]) async throws -> [Plan] {
         try await read(spec, shells).plans.map(\.inForce)
     }
@@ -58,9 +58,9 @@ public struct KeptAdoption: Sendable {
             throw ExecutionError(
                 .conflict, host: host,
                 "it does not answer, and may keep plans that were made while it led: \(reason)",
-                remedy: "Bring it up. A replica that is gone for good is taken out first: leave it out of the inventory, "
-                    + "and plan with --gone \(host). Where it is the server that was adopted: pgadopt release plan.json "
-                    + "--without \(host).")
+                remedy: "Bring it up. A replica that is gone for good is taken out first: leave it out of the "
+                    + "inventory, and plan with --gone \(host). Where it is the server that was adopted: pgadopt "
+                    + "release plan.json --without \(host).")
         }
         if plans.contains(where: \.plan.adoptsPrimary) { return }
         let hosts = Set(plans.map(\.host)).sorted().joined(separator: ", ")

@@ -45,8 +45,8 @@ public struct LeadHandover: Equatable, Sendable {
 
 extension KeptAdoption {
     /// One for each plan, the newest first.
-    /// - Parameter saved: the operator's own file of an adoption, with its journal in `environment`: it comes last, after
-    ///   the plans that changed the cluster later. Nil: all that is kept.
+    /// - Parameter saved: the operator's own file of an adoption, with its journal in `environment`: it comes last,
+    ///   after the plans that changed the cluster later. Nil: all that is kept.
     public func releasers(
         _ environment: ExecutionEnvironment, replicas: ReplicaFate?, after saved: Plan? = nil
     ) -> [Releaser] {
@@ -59,7 +59,9 @@ extension KeptAdoption {
             var own = environment
             own.journal = later[index].journal
             var releaser = Releaser(plan: later[index].plan, environment: own, replicas: replicas)
-            for older in later[..<index] where !older.inForce.steps.isEmpty { releaser.keepsState.formUnion(older.hosts) }
+            for older in later[..<index] where !older.inForce.steps.isEmpty {
+                releaser.keepsState.formUnion(older.hosts)
+            }
             if let saved { releaser.keepsState.formUnion(saved.steps.map(\.host) + [saved.primary.host]) }
             releaser.laterMembers = later[(index + 1)...].flatMap(\.slotMembers)
             releasers.append(releaser)
@@ -81,7 +83,8 @@ extension Plan {
         let went = leaving?.map(\.name) ?? []
         let words = (came.isEmpty ? [] : ["adds \(came.joined(separator: ", "))"])
             + (went.isEmpty ? [] : ["lets \(went.joined(separator: ", ")) leave"])
+        let change = words.isEmpty ? "changes" : words.joined(separator: "; ")
         return "\(createdAt), under \(primary.host): "
-            + (adoptsPrimary ? "adopts \(came.joined(separator: ", "))" : words.isEmpty ? "changes" : words.joined(separator: "; "))
+            + (adoptsPrimary ? "adopts \(came.joined(separator: ", "))" : change)
     }
 }

@@ -37,7 +37,9 @@ extension BaseBackupScript {
 extension BaseBackupStep {
     /// A restore that failed or was cut off goes on in the directory that this step made.
     func canGoOn(_ context: StepContext) async throws -> Bool {
-        guard change.restore != nil, await context.made("directory").contains(change.dataDirectory) else { return false }
+        guard change.restore != nil, await context.made("directory").contains(change.dataDirectory) else {
+            return false
+        }
         let data = quoted(change.dataDirectory)
         let created = quoted(change.workDirectory + "/created")
         return try await context.tryRun(
@@ -73,8 +75,8 @@ extension BaseBackupStep {
             rm -f recovery.signal
             f=postgresql.auto.conf
             if [ -e $f ]; then
-                grep -v -E '^[[:blank:]]*(restore_command|recovery_[a-z_]*|primary_conninfo|primary_slot_name)[[:blank:]]*=' $f \
-                    > $f.pgadopt || :
+                names='restore_command|recovery_[a-z_]*|primary_conninfo|primary_slot_name'
+                grep -v -E "^[[:blank:]]*($names)[[:blank:]]*=" $f > $f.pgadopt || :
                 mv -f $f.pgadopt $f
             fi
             sync

@@ -82,7 +82,8 @@ struct BaseBackupStep: Step {
                         "Remedy what it says and run the same command again: only the directory it made is used anew.")
             case .none:
                 throw ExecutionError(
-                    .commandFailed, host: context.host, "\(script.programName) has disappeared: was the host restarted?")
+                    .commandFailed, host: context.host,
+                    "\(script.programName) has disappeared: was the host restarted?")
             case .running:
                 let wal = await lookAtWAL(context)
                 if let reason = wal.flatMap({ budget.reason($0) }) { throw try await stop(because: reason, context) }

@@ -40,7 +40,8 @@ let backrestRules: [Rule] = [
         guard let identifier = picture.systemIdentifier else { return [] }
         guard found.databases.contains(where: { $0.systemIdentifier == identifier }) else {
             let others = found.databases.map(\.systemIdentifier.description)
-            return [.fail(primary.name, "\(stanza) holds \(others.isEmpty ? "nothing" : listed(others)), not \(identifier)")]
+            let held = others.isEmpty ? "nothing" : listed(others)
+            return [.fail(primary.name, "\(stanza) holds \(held), not \(identifier)")]
         }
         return [.ok(primary.name, "\(stanza) holds \(identifier)")]
     },
@@ -61,7 +62,8 @@ let backrestRules: [Rule] = [
     },
     Rule(
         "pgbackrest.reach", "replicas reach the repository",
-        fails: "the PostgreSQL user there cannot read the stanza", warns: "it sees another last backup than the primary",
+        fails: "the PostgreSQL user there cannot read the stanza",
+        warns: "it sees another last backup than the primary",
         why: "The restore, and the WAL from the archive, are read by that user on the replica.",
         remedy: "Configure the repository there (repo1-host, keys, rights), and try `pgbackrest info` as that user.",
         .human
@@ -90,7 +92,8 @@ let backrestRules: [Rule] = [
         let library = picture.setting("archive_library") ?? ""
         if command.isEmpty, library.isEmpty { return [.fail(primary.name, "archive_command is empty")] }
         let isNamed = command.contains("pgbackrest") && command.contains("archive-push") && command.contains(stanza)
-        return [isNamed ? .ok(primary.name, "by archive-push") : .warn(primary.name, command.isEmpty ? library : command)]
+        if isNamed { return [.ok(primary.name, "by archive-push")] }
+        return [.warn(primary.name, command.isEmpty ? library : command)]
     },
 ]
 

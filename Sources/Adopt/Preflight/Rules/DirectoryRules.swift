@@ -86,7 +86,8 @@ let directoryRules: [Rule] = [
     Rule(
         "directory.links", "the data directory is in one piece",
         warns: "pg_wal or something else in it is a link to another place",
-        why: "Where the pg_wal of replicas goes is what wal.place tells; of any other link a copy makes a plain directory.",
+        why: "Where the pg_wal of replicas goes is what wal.place tells; of any other link a copy makes a plain "
+            + "directory.",
         remedy: "Know of it; nothing is needed before the adoption.", .human
     ) { picture in
         guard let primary = picture.primary, let links = picture.details?.links else { return [] }
@@ -94,10 +95,11 @@ let directoryRules: [Rule] = [
         return other.isEmpty ? [.ok(primary.name, "no links")] : [.warn(primary.name, listed(other))]
     },
     Rule(
-        "wal.place", "pg_wal has its place on replicas", fails: "not empty, below the data directory, or cannot be read",
+        "wal.place", "pg_wal has its place on replicas",
+        fails: "not empty, below the data directory, or cannot be read",
         warns: "the host has no such place as the primary's, or none of its own where the inventory wants it",
-        why: "A copy's pg_wal goes where the inventory says, else where it is on the primary if the host has that place: "
-            + "an empty directory, or a disk of its own.",
+        why: "A copy's pg_wal goes where the inventory says, else where it is on the primary if the host has that "
+            + "place: an empty directory, or a disk of its own.",
         remedy: "Mount the disk or make the directory; or accept that pg_wal shares the data's disk.", .human
     ) { picture in
         picture.replicas.map { host in
