@@ -116,7 +116,7 @@ struct InventoryReader {
         PostgresSpec(
             port: node?["port"]?.asInt, dataDirectory: node?["data_directory"]?.asText,
             service: node?["service"]?.asText, binDirectory: node?["bin_directory"]?.asText,
-            osUser: node?["os_user"]?.asText)
+            osUser: node?["os_user"]?.asText, walDirectory: node?["wal_directory"]?.asText)
     }
 
     private mutating func store(
@@ -179,7 +179,7 @@ struct InventoryReader {
     private func replicas(_ node: YAMLNode?) -> ReplicaOptions {
         ReplicaOptions(
             maxRate: node?["max_rate"]?.asByteCount, checkpoint: word(node?["checkpoint"], default: .fast),
-            restPort: node?["rest_port"]?.asInt ?? 8008)
+            restPort: node?["rest_port"]?.asInt ?? 8008, pgBackRest: readBackrest(node?["pgbackrest"]))
     }
 
     private mutating func tags(_ node: YAMLNode?) -> [String: String] {

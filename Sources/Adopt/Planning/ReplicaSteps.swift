@@ -60,21 +60,29 @@ extension PlanContext {
 
     private func baseBackupStep(_ host: HostSpec) -> PlannedStep {
         let options = spec.replicas
-        let change = BaseBackupChange(
+        let restore = backrestRestore(of: host)
+        let place = walPlace(of: host)
+        var change = BaseBackupChange(
             member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
             sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
-            size: sql.totalSize, systemIdentifier: control.systemIdentifier,
+            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize,
+            systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
-            walDirectory: server.details?.links["pg_wal"], workDirectory: layout.build)
+            walDirectory: place.directory, workDirectory: layout.build)
+        change.restore = restore
         let estimate = buildEstimate(to: host)
+        var left = change.walDirectory.map { ", its WAL into \($0)" } ?? ""
+        if case .missing(let path) = place { left = ", its WAL too, since \(host.name) has no \(path)" }
+        var summary = "copy \(sql.totalSize) from \(primary.name)"
+        if let restore { summary = "restore \(restore.backup ?? "the last backup") (\(change.size)) by pgBackRest" }
+        summary += " into \(change.dataDirectory)"
+        if !change.tablespaces.isEmpty { summary += " and \(change.tablespaces.count) tablespaces" }
+        summary += left
+        if restore == nil, let rate = options.maxRate { summary += ", at most \(ByteCount(rate))/s" }
         return PlannedStep(
-            host: host.name, kind: .baseBackup(change), effect: .build,
-            summary: "copy \(sql.totalSize) from \(primary.name) into \(change.dataDirectory)"
-                + (change.tablespaces.isEmpty ? "" : " and \(change.tablespaces.count) tablespaces")
-                + (change.walDirectory.map { ", its WAL into \($0)" } ?? "")
-                + (options.maxRate.map { ", at most \(ByteCount($0))/s" } ?? ""),
+            host: host.name, kind: .baseBackup(change), effect: .build, summary: summary,
             estimate: estimate,
             undo: "remove the directory, which this step created")
     }
@@ -86,12 +94,20 @@ extension PlanContext {
             facts.host(name)?.network.interfaces.compactMap(\.megabits).max()
         }
         let link = links.min().map { Int64($0) * 125_000 / 2 } ?? .max
+        if spec.replicas.pgBackRest != nil { return restoreEstimate(perSecond: min(100 << 20, link)) }
         let share = min(100 << 20, link) / Int64(max(1, replicas.count { !isAdopted($0) && standbys[$0.name] == nil }))
         let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
         let wait: Duration = spec.replicas.checkpoint == .fast ? .seconds(5) : .seconds(270)
         let time = wait + transferTime(sql.totalSize, perSecond: rate)
         let kept = walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) }
         return StepEstimate(time, bytes: sql.totalSize, walKept: kept)
+    }
+
+    /// The repository is not the primary: nothing is shared with it but, at the end, the WAL.
+    private func restoreEstimate(perSecond rate: Int64) -> StepEstimate {
+        let size = lastBackup?.repositorySize ?? lastBackup?.size ?? sql.totalSize
+        let time = Duration.seconds(5) + transferTime(lastBackup?.size ?? sql.totalSize, perSecond: max(1, rate))
+        return StepEstimate(time, bytes: size, walKept: walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) })
     }
 
     /// WAL in bytes a second: the higher one of the statistics' average and the survey's own sample; nil: not known.

@@ -17,13 +17,7 @@ struct StepDetails {
         case .agent(let change):
             write(change.configuration) + change.unitFiles.flatMap(write) + ["systemctl enable --now \(change.unit)"]
         case .slot(let change): ["SELECT pg_create_physical_replication_slot('\(change.slot)', true)"]
-        case .baseBackup(let change):
-            [
-                "pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
-                    + " --checkpoint \(change.checkpoint.rawValue)"
-                    + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
-            ]
-                + change.tablespaces.map { "tablespace at \($0)" }
+        case .baseBackup(let change): copy(change)
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
@@ -47,6 +41,18 @@ struct StepDetails {
         case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])
         case .lock, .streaming, .verify, .unlock, .pause: []
         }
+    }
+
+    private func copy(_ change: BaseBackupChange) -> [String] {
+        let command = change.restore?.command(delta: false).joined(separator: " ")
+            ?? "pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
+            + " --checkpoint \(change.checkpoint.rawValue)"
+            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+            + (change.walDirectory.map { " --waldir \($0)" } ?? "")
+        let wal = change.restore == nil ? nil : change.walDirectory
+        return [command] + (wal.map { ["move pg_wal to \($0) and link it"] } ?? [])
+            + change.tablespaces.map { "tablespace at \($0)" }
+            + (change.restore?.freshFiles ?? []).map { "copy \($0) from \(change.sourceHost), as it is now" }
     }
 
     private func authority(_ change: StoreAuthorityChange) -> [String] {

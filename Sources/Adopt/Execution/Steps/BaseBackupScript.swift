@@ -3,8 +3,9 @@ import Inventory
 import Planning
 import Shell
 
-/// The shell side of a base backup. The work directory holds `created` (what is ours to remove), `run` (the
-/// program), `pid` (process and its start), `log` and `exit`.
+/// The shell side of a copy. The work directory holds `created` (what is ours to empty), `existed` (which of that was
+/// there before, with mode and owner), `parents` (made for it), `run` (the program), `pid` (process and its start),
+/// `log` and `exit`.
 struct BaseBackupScript {
     var change: BaseBackupChange
 
@@ -19,13 +20,18 @@ struct BaseBackupScript {
             w=\(work); o=\(quoted(change.osUser)); g=$(id -gn "$o")
             mkdir -p "$(dirname "$w")"
             if ! [ -d "$w" ]; then mkdir -m 700 "$w"; chown "$o:$g" "$w"; fi
+            touch "$w/created" "$w/existed"
+            ours() { grep -Fxq -- "$1" "$w/created"; }
             for d in \(directories); do
-                if [ -e "$d" ] && [ -n "$(ls -A -- "$d")" ]; then
+                if [ -e "$d" ] && [ -n "$(ls -A -- "$d")" ] && ! ours "$d"; then
                     echo "$d is not empty; nothing was changed in it" >&2; exit 1
                 fi
             done
             for d in \(directories); do
-                printf '%s\\n' "$d" >> "$w/created"
+                if ! ours "$d"; then
+                    if [ -d "$d" ]; then printf '%s %s\\n' "$(stat -L -c '%a %u:%g' -- "$d")" "$d" >> "$w/existed"; fi
+                    printf '%s\\n' "$d" >> "$w/created"
+                fi
                 p=$(dirname "$d"); n=$p; missing=
                 while ! [ -d "$n" ]; do
                     missing="$n"; printf '%s\\n' "$n" >> "$w/parents"; n=$(dirname "$n")
@@ -57,13 +63,22 @@ struct BaseBackupScript {
         w=\(work)
         started() { read -r s < "/proc/$1/stat"; set -- ${s##*) }; shift 19; echo "$1"; }
         echo "$$ $(started $$)" > "$w/pid.new"; mv "$w/pid.new" "$w/pid"
-        LC_ALL=C PGPASSFILE=\(quoted(change.passfile)) \(command) > "$w/log" 2>&1
+        \(making)
         code=$?
         sync
         echo $code > "$w/exit.new"; mv "$w/exit.new" "$w/exit"
 
         """
     }
+
+    /// Leaves its exit code.
+    private var making: String {
+        if let restore = change.restore { return self.restore(restore) }
+        return #"LC_ALL=C PGPASSFILE=\#(quoted(change.passfile)) \#(command) > "$w/log" 2>&1"#
+    }
+
+    /// The program that makes the copy, for messages.
+    var programName: String { change.restore == nil ? "pg_basebackup" : "pgbackrest" }
 
     private var command: String {
         var info = ConnectionInfo()
@@ -126,8 +141,9 @@ struct BaseBackupScript {
         """
     }
 
-    /// Removes the directories that `created` names, and nothing while a server runs in them; then the parents that
-    /// were missing, deepest first, where nobody has put anything else there.
+    /// Empties the directories that `created` names, and nothing while a server runs in them. Those that were there
+    /// before stay, as they were; the others go, and the parents that were missing, deepest first, where nobody has put
+    /// anything else there.
     var discard: String {
         """
         set -eu
@@ -138,13 +154,22 @@ struct BaseBackupScript {
                 echo "a server runs in $d" >&2; exit 1
             fi
         done < "$w/created"
+        existed() { [ -e "$w/existed" ] && cut -d ' ' -f 3- "$w/existed" | grep -Fxq -- "$1"; }
         while IFS= read -r d; do
-            case $d in /?*/?*) find "$d" -mindepth 1 -delete; rmdir "$d" 2>/dev/null || : ;; esac
+            case $d in /?*) [ -d "$d" ] || continue ;; *) continue ;; esac
+            find "$d/" -mindepth 1 -delete
+            existed "$d" || rmdir -- "$d" 2>/dev/null || :
         done < "$w/created"
+        if [ -e "$w/existed" ]; then
+            while IFS= read -r line; do
+                d=${line#* * }; owner=${line#* }
+                if [ -d "$d" ]; then chown "${owner%% *}" "$d"; chmod "${line%% *}" "$d"; fi
+            done < "$w/existed"
+        fi
         if [ -e "$w/parents" ]; then
             while IFS= read -r d; do rmdir -- "$d" 2>/dev/null || :; done < "$w/parents"
         fi
-        rm -f -- "$w/created" "$w/parents" "$w/pid" "$w/exit" "$w/run"
+        rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run"
         """
     }
 }

@@ -24,12 +24,16 @@ struct BaseBackupStep: Step {
         case .running: context.note("a copy is running already; following it")
         case .ended(code: 0, _): break
         case .none: try await start(context)
+        case .ended where try await canGoOn(context):
+            context.note("an earlier restore failed; it goes on with the files that are right already")
+            try await start(context)
         case .ended:
             context.note("an earlier copy failed; starting again in the directory it made")
             try await discard(context)
             try await start(context)
         }
         try await follow(context)
+        try await freshen(context)
         guard try await identity(context) == change.systemIdentifier else {
             throw ExecutionError(
                 .conflict, host: context.host, "\(change.dataDirectory) holds another cluster than the primary's")
@@ -37,10 +41,12 @@ struct BaseBackupStep: Step {
     }
 
     private func start(_ context: StepContext) async throws {
-        for path in change.directories { try await context.willMake("directory", path) }
-        try await context.run("preparing \(change.dataDirectory)", script.prepare, deadline: .seconds(60))
+        var prepared = script
+        prepared.change.tablespaces = try await presentTablespaces(context)
+        for path in prepared.change.directories { try await context.willMake("directory", path) }
+        try await context.run("preparing \(change.dataDirectory)", prepared.prepare, deadline: .seconds(60))
         try await context.run(
-            "starting pg_basebackup", script.launch, as: .user(change.osUser),
+            "starting \(script.programName)", script.launch, as: .user(change.osUser),
             standardInput: Array(script.program.utf8), deadline: .seconds(30))
     }
 
@@ -71,16 +77,19 @@ struct BaseBackupStep: Step {
                 return
             case .ended(let code, let log):
                 throw ExecutionError(
-                    .commandFailed, host: context.host, "pg_basebackup ended with code \(code): \(log)",
+                    .commandFailed, host: context.host, "\(script.programName) ended with code \(code): \(log)",
                     remedy:
                         "Remedy what it says and run the same command again: only the directory it made is used anew.")
             case .none:
                 throw ExecutionError(
-                    .commandFailed, host: context.host, "pg_basebackup has disappeared: was the host restarted?")
+                    .commandFailed, host: context.host,
+                    "\(script.programName) has disappeared: was the host restarted?")
             case .running:
                 let wal = await lookAtWAL(context)
                 if let reason = wal.flatMap({ budget.reason($0) }) { throw try await stop(because: reason, context) }
-                if var progress = try? await progress(context, &meter) {
+                let looked = try? await change.restore == nil
+                    ? progress(context, &meter) : restoreProgress(context, &meter)
+                if var progress = looked {
                     if let limit = limit(progress, wal) { progress.phase = (progress.phase ?? "") + "; " + limit }
                     context.progress(progress)
                 }
