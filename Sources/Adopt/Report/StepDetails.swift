@@ -17,13 +17,7 @@ struct StepDetails {
         case .agent(let change):
             write(change.configuration) + change.unitFiles.flatMap(write) + ["systemctl enable --now \(change.unit)"]
         case .slot(let change): ["SELECT pg_create_physical_replication_slot('\(change.slot)', true)"]
-        case .baseBackup(let change):
-            [
-                "pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
-                    + " --checkpoint \(change.checkpoint.rawValue)"
-                    + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
-            ]
-                + change.tablespaces.map { "tablespace at \($0)" }
+        case .baseBackup(let change): baseBackup(change)
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
@@ -47,6 +41,21 @@ struct StepDetails {
         case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])
         case .lock, .streaming, .verify, .unlock, .pause: []
         }
+    }
+
+    private func baseBackup(_ change: BaseBackupChange) -> [String] {
+        let command =
+            "pg_basebackup --pgdata \(change.dataDirectory)" + (change.standby == nil ? " --slot \(change.slot)" : "")
+            + " --wal-method stream --checkpoint \(change.checkpoint.rawValue)"
+            + (change.compression.map { " --compress server-\($0.rawValue)" } ?? "")
+            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+        let standby = change.standby.map { source in
+            ["from \(source.host) if that streams then; else from \(change.sourceHost), with --slot \(change.slot)"]
+        }
+        return [command] + (standby ?? []) + change.tablespaces.map { "tablespace at \($0)" }
+            + (change.latencyLimit.map {
+                ["slows down while statements on \(change.sourceHost) take more than \($0) % of their time before"]
+            } ?? [])
     }
 
     private func authority(_ change: StoreAuthorityChange) -> [String] {
