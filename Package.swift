@@ -103,8 +103,7 @@ let package = Package(
 
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
-            "Certificates", "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API",
-            "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API", "YAML",
+            "Certificates", "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API", "YAML",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: [
@@ -133,7 +132,7 @@ let package = Package(
         tests("Certificates", ["Certificates"]),
         tests("Planning", ["Planning", "AdoptFixtures", "Facts", "Inventory", "PostgresModel"]),
         tests("Execution", [
-            "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Inventory", "PostgresModel",
+            "Execution", "AdoptFixtures", "Planning", "Shell", "Facts", "Preflight", "Survey", "Inventory", "PostgresModel",
             "Certificates", "Etcd", "EtcdFixture",
         ]),
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),

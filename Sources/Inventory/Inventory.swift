@@ -155,13 +155,16 @@ public struct PostgresSpec: Hashable, Sendable, Codable {
     public var binDirectory: String?
     /// The operating system's user that owns the data. Default `postgres`.
     public var osUser: String?
+    /// Where pg_wal lies, or goes in a copy, when not in the data directory.
+    public var walDirectory: String?
 
     public init(
         port: Int? = nil, dataDirectory: String? = nil, service: String? = nil, binDirectory: String? = nil,
-        osUser: String? = nil
+        osUser: String? = nil, walDirectory: String? = nil
     ) {
         self.port = port
         self.dataDirectory = dataDirectory
+        self.walDirectory = walDirectory
         self.service = service
         self.binDirectory = binDirectory
         self.osUser = osUser
@@ -172,7 +175,7 @@ public struct PostgresSpec: Hashable, Sendable, Codable {
         PostgresSpec(
             port: port ?? other.port, dataDirectory: dataDirectory ?? other.dataDirectory,
             service: service ?? other.service, binDirectory: binDirectory ?? other.binDirectory,
-            osUser: osUser ?? other.osUser)
+            osUser: osUser ?? other.osUser, walDirectory: walDirectory ?? other.walDirectory)
     }
 }
 
@@ -231,10 +234,13 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
     public var compress: CopyCompression?
     /// The agent's REST port. Default 8008.
     public var restPort: Int
+    /// Given: replicas are restored from this repository; nil: they are copied by pg_basebackup.
+    public var pgBackRest: BackrestSpec?
 
     public init(
         maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, maxLatency: Int? = defaultMaxLatency,
-        cloneFrom: CloneSource? = nil, compress: CopyCompression? = nil, restPort: Int = 8008
+        cloneFrom: CloneSource? = nil, compress: CopyCompression? = nil, restPort: Int = 8008,
+        pgBackRest: BackrestSpec? = nil
     ) {
         self.maxRate = maxRate
         self.checkpoint = checkpoint
@@ -242,6 +248,7 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
         self.cloneFrom = cloneFrom
         self.compress = compress
         self.restPort = restPort
+        self.pgBackRest = pgBackRest
     }
 }
 

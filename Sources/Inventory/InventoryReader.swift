@@ -116,7 +116,7 @@ struct InventoryReader {
         PostgresSpec(
             port: node?["port"]?.asInt, dataDirectory: node?["data_directory"]?.asText,
             service: node?["service"]?.asText, binDirectory: node?["bin_directory"]?.asText,
-            osUser: node?["os_user"]?.asText)
+            osUser: node?["os_user"]?.asText, walDirectory: node?["wal_directory"]?.asText)
     }
 
     private mutating func store(
@@ -182,7 +182,7 @@ struct InventoryReader {
             maxLatency: maxLatency(node?["max_latency"]),
             cloneFrom: node?["clone_from"]?.asText.flatMap { CloneSource(rawValue: $0) },
             compress: node?["compress"]?.asText.flatMap { CopyCompression(rawValue: $0) },
-            restPort: node?["rest_port"]?.asInt ?? 8008)
+            restPort: node?["rest_port"]?.asInt ?? 8008, pgBackRest: readBackrest(node?["pgbackrest"]))
     }
 
     private func maxLatency(_ node: YAMLNode?) -> Int? {

@@ -53,6 +53,8 @@ public enum InventorySchema {
         KeySpec("bin_directory", .absolutePath, example: "/usr/lib/postgresql/15/bin",
             "Where postgres and pg_basebackup lie"),
         KeySpec("os_user", .userName, default: "postgres", "The operating system's user that owns the data"),
+        KeySpec("wal_directory", .absolutePath, example: "/srv/wal/15/main",
+            "Where the pg_wal of a copy goes; absent: as on the primary, where the host has that place"),
     ])
 
     /// Percent.
@@ -70,6 +72,8 @@ public enum InventorySchema {
         KeySpec("compress", .oneOf(["auto"] + CopyCompression.allCases.map(\.rawValue)), default: "auto",
             "Compress copies on their way (PostgreSQL 15 and later); auto: where the link is known to be slow"),
         KeySpec("rest_port", .port, default: "8008", "Port of the agents' REST API"),
+        KeySpec("pgbackrest", .section(pgBackRest),
+            "Restore replicas from this repository of yours instead of copying the primary"),
     ])
 
     static let sshKeys: [KeySpec] = [

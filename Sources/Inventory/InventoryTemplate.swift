@@ -20,7 +20,9 @@ extension Inventory {
         ]
         lines += commented(["postgres:"] + plain(InventorySchema.postgres), indent: 4)
         lines += ["", "    # How the replicas are built."]
-        lines += commented(["replicas:"] + plain(InventorySchema.replicas), indent: 4)
+        lines += commented(
+            ["replicas:"] + plain(InventorySchema.replicas) + ["  pgbackrest:"]
+                + plain(InventorySchema.pgBackRest).map { "  " + $0 }, indent: 4)
         lines += [
             "", "    # How to log in; what is absent comes from ~/.ssh/config. A host may have its own ssh section.",
         ]
@@ -56,9 +58,12 @@ extension Inventory {
         ["    \(name):"] + schema.templateLines(indent: 6, values: values, only: only)
     }
 
+    /// The keys that hold no section of their own.
     private static func plain(_ schema: Schema) -> [String] {
-        let values = schema.keys.map { ($0.name, $0.defaultText ?? $0.example ?? $0.type.sample) }
-        return schema.templateLines(indent: 2, values: Dictionary(uniqueKeysWithValues: values))
+        let keys = schema.keys.filter { if case .section = $0.type { false } else { true } }
+        let values = keys.map { ($0.name, $0.defaultText ?? $0.example ?? $0.type.sample) }
+        return schema.templateLines(
+            indent: 2, values: Dictionary(uniqueKeysWithValues: values), only: Set(keys.map(\.name)))
     }
 
     private static func commented(_ lines: [String], indent: Int) -> [String] {

@@ -14,12 +14,13 @@ struct ReleaseCommand: AsyncParsableCommand {
         discussion: """
             The primary is not restarted. Agents are stopped, the cluster's keys deleted, files and settings restored
             from the journal, and only what the adoption made is removed. Run again, it continues where it stopped.
-            It also takes back an apply that did not come to its end. Given the inventory instead of the plan, it uses
-            the copies of plan and journal that the primary keeps.
+            It also takes back an apply that did not come to its end, and plans that changed the cluster later, the
+            newest first. Given the inventory instead of the plan, it uses the copies of plans and journals that the
+            members keep, each on the one that led at that time.
             Examples:
               pgadopt release plan.json --plan                     show what it would do
               pgadopt release plan.json --replicas keep            the replicas stream on, without agents
-              pgadopt release inventory.yaml --replicas remove     with the primary's copies of plan and journal
+              pgadopt release inventory.yaml --replicas remove     with the members' copies of plans and journals
             """)
 
     @Argument(help: "The plan that was applied, with its journal beside it; or the inventory.")
@@ -90,78 +91,121 @@ struct ReleaseCommand: AsyncParsableCommand {
         try result.get()
     }
 
-    /// One for each plan that was carried out, the newest first.
+    /// One for each plan that was carried out, the newest first. Each lies on the server that led at its time.
     private func releasers(
         _ saved: Plan?, _ spec: ClusterSpec, _ shells: [String: SSHHost], _ client: EtcdClient
     ) async throws -> [Releaser] {
-        var environment = ExecutionEnvironment.control(shells: shells, client: client, planFile: plan)
-        if let saved { return [Releaser(plan: saved, environment: environment, replicas: replicas)] }
-        let kept = try await KeptAdoption.find(spec, shells)
-        environment.journal = kept.journal
-        return kept.plans.reversed().enumerated().map { index, plan in
-            var releaser = Releaser(plan: plan, environment: environment, replicas: replicas)
-            releaser.isFollowedByAnother = index < kept.plans.count - 1
-            releaser.left = kept.left
-            return releaser
+        let environment = ExecutionEnvironment.control(shells: shells, client: client, planFile: plan)
+        guard let saved else {
+            let kept = try await KeptAdoption.find(spec, shells)
+            if without == nil { try kept.refuseGaps(spec) }
+            return kept.releasers(environment, replicas: replicas)
         }
+        // An apply that ended early has kept nothing yet, and the file says all.
+        guard let kept = try? await KeptAdoption.find(spec, shells) else {
+            return [Releaser(plan: saved, environment: environment, replicas: replicas)]
+        }
+        return kept.releasers(environment, replicas: replicas, after: saved)
     }
 
     /// Who leads is asked of the store: it is what remains.
     private func withoutLost(_ releasers: [Releaser]) async throws -> [Releaser] {
         guard let without else { return releasers }
-        var result: [Releaser] = []
-        for releaser in releasers {
-            var releaser = releaser
-            let adopted = releaser.plan.primary.host
-            guard without == adopted else {
-                throw ValidationError(
-                    "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken "
-                        + "out of the cluster by pgadopt plan INVENTORY --gone \(without)")
-            }
-            guard let leader = try await releaser.leader(), leader != without else {
-                throw ValidationError("--without \(without): no other member leads now, so nothing would remain")
-            }
-            releaser.lost = LostServer(host: without, leader: leader)
-            result.append(releaser)
+        guard let adoption = releasers.last(where: { $0.plan.adoptsPrimary }) else {
+            throw ValidationError(
+                "--without \(without): the plan that adopted it lay on it; release with its file: pgadopt release "
+                    + "plan.json --without \(without)")
         }
-        return result
+        let adopted = adoption.plan.primary.host
+        guard without == adopted else {
+            throw ValidationError(
+                "--without \(without): the server that was adopted is \(adopted); a replica that is gone is taken "
+                    + "out of the cluster by pgadopt plan INVENTORY --gone \(without)")
+        }
+        guard let leader = try await adoption.leader(), leader != without else {
+            throw ValidationError("--without \(without): no other member leads now, so nothing would remain")
+        }
+        return releasers.map { releaser in
+            var releaser = releaser
+            if releaser.plan.primary.host == without {
+                releaser.lost = LostServer(host: without, leader: leader)
+            } else {
+                releaser.left.insert(without)
+            }
+            return releaser
+        }
     }
 
     private func carryOut(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
-        var actions: [ReleaseAction] = []
-        for releaser in releasers { actions += try await releaser.outline() }
+        var outlines: [[ReleaseAction]] = []
+        for releaser in releasers { outlines.append(try await releaser.outline()) }
+        let actions = outlines.flatMap { $0 }
         if json { return print(try encoded(actions.map { Act(name: $0.name, host: $0.host, text: $0.text) })) }
         guard !actions.isEmpty else {
             return print("Nothing to take back: the journal names no step that is not undone.")
         }
+        let handovers = try await handovers(releasers)
         if onlyShow || !yes {
             print("Release of the cluster \(spec.name), \(actions.count) acts:\n")
-            for (index, action) in actions.enumerated() { print(line(index + 1, action)) }
-            print("\nRestarts of the primary: none.\n")
-            for releaser in releasers {
-                guard let lost = releaser.lost else { continue }
-                print("Not restored, since \(lost.host) is gone:")
-                for line in releaser.plan.notRestored(without: lost) { print("  " + line) }
-                print("")
-            }
+            print(listing(releasers, outlines, handovers))
         }
-        if onlyShow { return }
+        let refusal = switchBack ? nil : LeadHandover.refusal(handovers, spec.name)
+        if onlyShow {
+            if let refusal { print("\(refusal)\n") }
+            return
+        }
+        if let refusal { throw refusal }
         guard yes || Terminal.confirm("Carry this out?") else {
             throw ValidationError("not confirmed; nothing was done (use --yes where nobody can answer)")
         }
-        try await switchedBack(releasers, spec)
-        for releaser in releasers { try await releaser.run(report: show) }
+        for (index, releaser) in releasers.enumerated() {
+            for handover in handovers where handover.before == index { try await handOver(handover, spec) }
+            try await releaser.run(report: show)
+        }
         print("Done: \(spec.name) is released. pgadopt check INVENTORY shows the servers as they are now.")
     }
 
-    private func switchedBack(_ releasers: [Releaser], _ spec: ClusterSpec) async throws {
-        guard switchBack, let releaser = releasers.last, let leader = try await releaser.leader() else { return }
-        let adopted = releaser.plan.primary.host
-        if leader == adopted { return }
-        print("handing the lead from \(leader) back to \(adopted)")
-        try await handLead(of: spec, from: leader, to: adopted)
+    /// What of the lead must change, and before which plan.
+    private func handovers(_ releasers: [Releaser]) async throws -> [LeadHandover] {
+        var needs: [String?] = []
+        var leader: String?
+        for releaser in releasers {
+            let needed = try await releaser.neededLeader()
+            needs.append(needed)
+            if needed != nil, leader == nil { leader = try await releaser.leader() }
+        }
+        return LeadHandover.all(needs: needs, leader: leader)
+    }
+
+    private func handOver(_ handover: LeadHandover, _ spec: ClusterSpec) async throws {
+        print("handing the lead from \(handover.from) back to \(handover.to)")
+        try await handLead(of: spec, from: handover.from, to: handover.to)
         // A copy that is not up yet could not be handed to its unit as it runs.
-        try await awaitStreaming(of: spec, leader)
+        try await awaitStreaming(of: spec, handover.from)
+    }
+
+    private func listing(
+        _ releasers: [Releaser], _ outlines: [[ReleaseAction]], _ handovers: [LeadHandover]
+    ) -> String {
+        var lines: [String] = []
+        var number = 0
+        for (index, (releaser, actions)) in zip(releasers, outlines).enumerated() where !actions.isEmpty {
+            if releasers.count > 1 { lines.append("The plan of \(releaser.plan.title)") }
+            for handover in handovers where handover.before == index {
+                lines.append("      first: hand the lead from \(handover.from) to \(handover.to)")
+            }
+            for action in actions {
+                number += 1
+                lines.append(line(number, action))
+            }
+        }
+        lines += ["", "Restarts of the primary: none.", ""]
+        for releaser in releasers {
+            guard let lost = releaser.lost else { continue }
+            lines.append("Not restored, since \(lost.host) is gone:")
+            lines += releaser.plan.notRestored(without: lost).map { "  " + $0 } + [""]
+        }
+        return lines.joined(separator: "\n")
     }
 
     @Sendable private func show(_ event: Releaser.Event) {

@@ -136,6 +136,20 @@ import Testing
         }
     }
 
+    @Test func `A tablespace that was made after the plan has its place looked at too`() async throws {
+        try await withServer { server in
+            let plan = try await server.plan([.lock, .secrets, .roles, .hba, .slot, .baseBackup])
+            let space = server.world.root + "/space"
+            _ = try await server.sh("install -d -o postgres \(space)", .root)
+            _ = try await server.sql("CREATE TABLESPACE late LOCATION '\(space)'")
+            let error = await #expect(throws: ExecutionError.self) { try await run(plan, server) }
+            // Both hosts are this machine: the place is the primary's own.
+            #expect(error?.message.contains("\(space) is not empty; nothing was changed in it") == true)
+            try await release(plan, server.world)
+            #expect(try !FileManager.default.contentsOfDirectory(atPath: space).isEmpty)
+        }
+    }
+
     @Test func `A copy goes on when the connection is cut, and the next run finds it`() async throws {
         try await withServer { server in
             let plan = try await server.plan([.lock, .secrets, .roles, .hba, .slot, .baseBackup])

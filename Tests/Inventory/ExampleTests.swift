@@ -79,13 +79,16 @@ import YAML
                 username: "pgadopt", passwordSource: .file("/etc/pgadopt/secrets/etcd.pass")),
             postgres: PostgresSpec(
                 port: 5432, dataDirectory: "/var/lib/postgresql/15/main", service: "postgresql@15-main.service",
-                binDirectory: "/usr/lib/postgresql/15/bin", osUser: "postgres"),
-            replicas: ReplicaOptions(maxRate: 100 << 20, checkpoint: .fast, restPort: 8008))
+                binDirectory: "/usr/lib/postgresql/15/bin", osUser: "postgres", walDirectory: "/srv/wal/15/main"),
+            replicas: ReplicaOptions(
+                maxRate: 100 << 20, checkpoint: .fast, restPort: 8008,
+                pgBackRest: BackrestSpec(
+                    stanza: "orders", configFile: "/etc/pgbackrest.conf", repository: 1, processes: 4)))
     }
 }
 
 let allSchemas = [
     InventorySchema.file, InventorySchema.cluster, InventorySchema.store, InventorySchema.tls, InventorySchema.postgres,
     InventorySchema.replicas, InventorySchema.hostSSH, InventorySchema.host, InventorySchema.tags,
-    InventorySchema.managedStore,
+    InventorySchema.managedStore, InventorySchema.pgBackRest,
 ]

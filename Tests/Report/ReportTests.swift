@@ -20,6 +20,10 @@ import Testing
         try expectGolden(PlanText().text(LegacyCluster.leavePlan), "plan-leave.txt")
     }
 
+    @Test func `A plan that restores replicas from a backup reads as in its golden file`() throws {
+        try expectGolden(PlanText().text(BackedUpCluster.plan), "plan-backup.txt")
+    }
+
     @Test func `A plan that makes the store reads as in its golden file`() throws {
         try expectGolden(PlanText(showsFiles: true).text(ManagedCluster.plan), "plan-managed.txt")
     }

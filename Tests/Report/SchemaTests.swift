@@ -49,7 +49,7 @@ import Testing
         let upgrade = try LegacyCluster.planner.upgrade(LegacyCluster.spec, LegacyCluster.adopted, installed: [:])
         let plans = [
             try LegacyCluster.plan, try LegacyCluster.restartPlan(), try Self.operatorPlan(), try LegacyCluster.standbyPlan,
-            upgrade, try LegacyCluster.leavePlan, try ManagedCluster.plan,
+            upgrade, try LegacyCluster.leavePlan, try ManagedCluster.plan, try BackedUpCluster.plan,
             try LegacyCluster.planner.plan(ManagedCluster.spec(), ManagedCluster.adopted(days: 1), []),
         ]
         for plan in plans {

@@ -33,6 +33,8 @@ public struct HostFacts: Codable, Equatable, Sendable {
     public var namedFiles: [NamedFileFacts] = []
     /// Nil: not asked, since the inventory names an etcd of the owner's.
     public var etcd: EtcdFacts?
+    /// Nil: not asked, since replicas are not restored from it.
+    public var pgBackRest: BackrestFacts?
     /// What the login shell printed before the survey began.
     public var bannerBytes = 0
 

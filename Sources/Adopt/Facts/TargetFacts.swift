@@ -21,6 +21,10 @@ public struct TargetFacts: Codable, Equatable, Sendable {
     public var mountOptions: [String] = []
     /// Milliseconds a write took on average since boot, on the block device below.
     public var writeMilliseconds: Double?
+    /// Of the file system it is, or would be, on.
+    public var mountPoint: String?
+    /// The place for pg_wal, where that is not to lie in the data directory.
+    public var walPlace: PlaceFacts?
     /// The same question for each tablespace location of the primary.
     public var tablespaces: [TargetFacts]
 

@@ -43,13 +43,21 @@ extension PlanContext {
     private func postgresSection(of host: HostSpec) -> AgentConfiguration.Postgres {
         let port = port(of: host)
         let listen = (model(of: host).sql?.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
-        return .init(
+        var section = AgentConfiguration.Postgres(
             listen: ListenAddress(hosts: listen.isEmpty ? ["localhost"] : listen, port: port),
             connectAddress: HostPort(host: host.address, port: port), dataDirectory: dataDirectory(of: host),
             configDirectory: configDirectory(of: host), binDirectory: binDirectory(of: host),
             pgpass: "\(layout.agentState)/pgpass", superuser: Login(username: osUser(of: host)),
             replication: credentials(Layout.replicationRole), rewind: credentials(Layout.rewindRole),
             parameters: parameters(of: host), useUnixSocket: true)
+        let wal = walDirectory(of: host)
+        if let wal { section.options.basebackupOptions = [ProgramOption("waldir", wal)] }
+        if let restore = backrestRestore(of: host) {
+            // A copy of the leader where the repository is of no help.
+            section.options.createReplicaMethods = [restore.replicaMethod(walDirectory: wal), .basebackup]
+        }
+        if let command = walCommand(of: host) { section.options.recoveryConf = ["restore_command": command] }
+        return section
     }
 
     private func ownSection(of host: HostSpec) -> AgentConfiguration.Own {

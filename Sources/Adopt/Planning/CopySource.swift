@@ -25,6 +25,7 @@ extension PlanContext {
 
     /// The replica that is copied for `host` instead of the primary, which it spares; nil: the primary itself.
     func cloneHost(for host: HostSpec) -> HostSpec? {
+        if backrestRestore(of: host) != nil { return nil }
         switch spec.replicas.cloneFrom {
         case .primary: return nil
         case .replica: break

@@ -16,7 +16,7 @@ public struct SlotChange: Codable, Equatable, Sendable {
     }
 }
 
-/// A copy of the primary's data, made by pg_basebackup on the replica, detached from our connection.
+/// A copy of the primary's data, made on the replica by pg_basebackup or from a backup, detached from our connection.
 public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var member: String
     public var dataDirectory: String
@@ -39,7 +39,7 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var systemIdentifier: SystemIdentifier
     /// Locations, the same on all members.
     public var tablespaces: [String]
-    /// Where pg_wal lies when it is a link on the primary; the same on all members.
+    /// Where pg_wal goes; nil: into the data directory.
     public var walDirectory: String?
     /// Log, exit code and the mark that the directory is ours.
     public var workDirectory: String
@@ -48,6 +48,8 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var standby: CopySource?
     /// By the server that is copied, undone at the target; nil: none.
     public var compression: CopyCompression?
+    /// Given: pgBackRest restores it, and nothing is copied from the source.
+    public var restore: BackrestRestore?
 
     public init(
         member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,

@@ -64,27 +64,34 @@ extension PlanContext {
 
     private func baseBackupStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
         let options = spec.replicas
+        let restore = backrestRestore(of: host)
+        let place = walPlace(of: host)
         let clone = cloneHost(for: host)
         var change = BaseBackupChange(
             member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
             sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
-            slot: slotName(forMember: host.name), maxRate: options.maxRate, latencyLimit: options.maxLatency,
-            checkpoint: options.checkpoint, size: sql.totalSize, systemIdentifier: control.systemIdentifier,
+            slot: slotName(forMember: host.name), maxRate: options.maxRate,
+            latencyLimit: restore == nil ? options.maxLatency : nil, checkpoint: options.checkpoint,
+            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
-            walDirectory: server.details?.links["pg_wal"], workDirectory: layout.build)
+            walDirectory: place.directory, workDirectory: layout.build)
+        change.restore = restore
         change.standby = clone.map(copySource)
-        change.compression = try compression(from: clone ?? primary, to: host)
-        let source = clone?.name ?? primary.name
+        if restore == nil { change.compression = try compression(from: clone ?? primary, to: host) }
         let estimate = buildEstimate(to: host, from: clone ?? primary)
+        var left = change.walDirectory.map { ", its WAL into \($0)" } ?? ""
+        if case .missing(let path) = place { left = ", its WAL too, since \(host.name) has no \(path)" }
+        var summary = "copy \(sql.totalSize) from \((clone ?? primary).name)"
+        if let restore { summary = "restore \(restore.backup ?? "the last backup") (\(change.size)) by pgBackRest" }
+        summary += " into \(change.dataDirectory)"
+        if !change.tablespaces.isEmpty { summary += " and \(change.tablespaces.count) tablespaces" }
+        summary += left
+        if restore == nil, let rate = options.maxRate { summary += ", at most \(ByteCount(rate))/s" }
+        if let method = change.compression { summary += ", packed with \(method.rawValue) on the way" }
+        if clone != nil { summary += "; \(primary.name) is spared" }
         return PlannedStep(
-            host: host.name, kind: .baseBackup(change), effect: .build,
-            summary: "copy \(sql.totalSize) from \(source) into \(change.dataDirectory)"
-                + (change.tablespaces.isEmpty ? "" : " and \(change.tablespaces.count) tablespaces")
-                + (change.walDirectory.map { ", its WAL into \($0)" } ?? "")
-                + (options.maxRate.map { ", at most \(ByteCount($0))/s" } ?? "")
-                + (change.compression.map { ", packed with \($0.rawValue) on the way" } ?? "")
-                + (clone == nil ? "" : "; \(primary.name) is spared"),
+            host: host.name, kind: .baseBackup(change), effect: .build, summary: summary,
             estimate: estimate,
             undo: "remove the directory, which this step created")
     }
@@ -96,6 +103,7 @@ extension PlanContext {
             facts.host(name)?.network.interfaces.compactMap(\.megabits).max()
         }
         let link = links.min().map { Int64($0) * 125_000 / 2 } ?? .max
+        if spec.replicas.pgBackRest != nil { return restoreEstimate(perSecond: min(100 << 20, link)) }
         let copies = replicas.count { isBuilt($0) && (cloneHost(for: $0) ?? primary).name == source.name }
         let share = min(100 << 20, link) / Int64(max(1, copies))
         let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
@@ -103,6 +111,13 @@ extension PlanContext {
         let time = wait + transferTime(sql.totalSize, perSecond: rate)
         let kept = walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) }
         return StepEstimate(time, bytes: sql.totalSize, walKept: kept)
+    }
+
+    /// The repository is not the primary: nothing is shared with it but, at the end, the WAL.
+    private func restoreEstimate(perSecond rate: Int64) -> StepEstimate {
+        let size = lastBackup?.repositorySize ?? lastBackup?.size ?? sql.totalSize
+        let time = Duration.seconds(5) + transferTime(lastBackup?.size ?? sql.totalSize, perSecond: max(1, rate))
+        return StepEstimate(time, bytes: size, walKept: walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) })
     }
 
     /// WAL in bytes a second: the higher one of the statistics' average and the survey's own sample; nil: not known.

@@ -143,8 +143,9 @@ extension PlanContext {
     }
 
     func includeFile(of host: HostSpec, standby: ManagedConfiguration.Standby?) throws(PlanningError) -> FileWrite {
-        let file = ManagedConfiguration(
-            scope: spec.name, member: host.name, parameters: parameters(of: host), standby: standby)
+        var values = parameters(of: host)
+        if standby != nil { values["restore_command"] = walCommand(of: host) }
+        let file = ManagedConfiguration(scope: spec.name, member: host.name, parameters: values, standby: standby)
         do throws(ConfigurationError) {
             return FileWrite(
                 path: settingsPath(of: host), owner: osUser(of: host), mode: "0640", content: try file.render())

@@ -102,7 +102,7 @@ public let catalogue: [CatalogueEntry] = [
     ),
     .by(67, "client inventory", "clients.local"),
     .by(68, "tablespaces", "tablespaces.paths tablespaces.inside"),
-    .by(69, "pg_wal link / other links", "directory.links"),
+    .by(69, "pg_wal link / other links", "directory.links wal.place"),
     .by(70, "unlogged tables", "objects.unlogged"),
     .left(
         71, "hash indexes <10, temp-heavy dbs",
@@ -144,7 +144,10 @@ public let catalogue: [CatalogueEntry] = [
     .by(106, "rivals.events", "pooler.local"),
     .by(107, "updates", "updates.automatic"),
     .by(108, "cron/timers", "jobs.host-bound"),
-    .by(109, "backup.tool", "backup.tool"),
+    .by(
+        109, "backup.tool",
+        "backup.tool pgbackrest.installed pgbackrest.version pgbackrest.stanza pgbackrest.backup pgbackrest.reach "
+            + "pgbackrest.archive"),
     .by(110, "backup.after_failover", "backup.after-failover"),
     .by(111, "monitoring", "monitoring.local"),
     .by(112, "other clusters on host", "servers.others"),

@@ -20,6 +20,7 @@ public let ruleGroups: [RuleGroup] = [
     RuleGroup(title: "Objects", rules: objectRules),
     RuleGroup(title: "Storage", rules: storageRules),
     RuleGroup(title: "Directories and disks", rules: directoryRules),
+    RuleGroup(title: "Copies from pgBackRest", rules: backrestRules),
     RuleGroup(title: "Services", rules: serviceRules),
     RuleGroup(title: "Jobs and programs beside it", rules: jobRules),
     RuleGroup(title: "Network", rules: networkRules),

@@ -17,7 +17,7 @@ struct StepDetails {
         case .agent(let change):
             write(change.configuration) + change.unitFiles.flatMap(write) + ["systemctl enable --now \(change.unit)"]
         case .slot(let change): ["SELECT pg_create_physical_replication_slot('\(change.slot)', true)"]
-        case .baseBackup(let change): baseBackup(change)
+        case .baseBackup(let change): copy(change)
         case .configFiles(let change):
             change.paths.map { "copy \($0)" } + write(change.settings) + change.signalFiles.map { "create \($0)" }
         case .upstream(let change): upstream(change)
@@ -43,19 +43,26 @@ struct StepDetails {
         }
     }
 
-    private func baseBackup(_ change: BaseBackupChange) -> [String] {
-        let command =
-            "pg_basebackup --pgdata \(change.dataDirectory)" + (change.standby == nil ? " --slot \(change.slot)" : "")
-            + " --wal-method stream --checkpoint \(change.checkpoint.rawValue)"
-            + (change.compression.map { " --compress server-\($0.rawValue)" } ?? "")
-            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+    private func copy(_ change: BaseBackupChange) -> [String] {
+        let command = change.restore?.command(delta: false).joined(separator: " ") ?? baseBackup(change)
+        let wal = change.restore == nil ? nil : change.walDirectory
         let standby = change.standby.map { source in
             ["from \(source.host) if that streams then; else from \(change.sourceHost), with --slot \(change.slot)"]
         }
-        return [command] + (standby ?? []) + change.tablespaces.map { "tablespace at \($0)" }
+        return [command] + (standby ?? []) + (wal.map { ["move pg_wal to \($0) and link it"] } ?? [])
+            + change.tablespaces.map { "tablespace at \($0)" }
+            + (change.restore?.freshFiles ?? []).map { "copy \($0) from \(change.sourceHost), as it is now" }
             + (change.latencyLimit.map {
                 ["slows down while statements on \(change.sourceHost) take more than \($0) % of their time before"]
             } ?? [])
+    }
+
+    private func baseBackup(_ change: BaseBackupChange) -> String {
+        "pg_basebackup --pgdata \(change.dataDirectory)" + (change.standby == nil ? " --slot \(change.slot)" : "")
+            + " --wal-method stream --checkpoint \(change.checkpoint.rawValue)"
+            + (change.compression.map { " --compress server-\($0.rawValue)" } ?? "")
+            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+            + (change.walDirectory.map { " --waldir \($0)" } ?? "")
     }
 
     private func authority(_ change: StoreAuthorityChange) -> [String] {

@@ -55,6 +55,10 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
     request.names = spec.members.map(\.address).filter { IPAddress($0) == nil && !$0.hasPrefix("-") }
     request.files = ["/etc/pgadopt/\(spec.name).yml", "/var/lib/pgadopt/\(spec.name)/build"]
     if spec.store.managed != nil { request.managedStore = spec.name }
+    if let repository = spec.replicas.pgBackRest, host.role != .witness {
+        request.stanza = repository.stanza
+        request.stanzaConfig = repository.configFile
+    }
     request.reach =
         spec.store.endpoints.compactMap(SurveyRequest.Endpoint.init(text:))
         + others.flatMap { reach($0, in: spec, server) }
@@ -64,6 +68,7 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
     case .replica:
         request.targetDirectory = postgres.dataDirectory ?? server?.dataDirectory
         request.tablespaces = server?.sql?.tablespaces.map(\.location) ?? []
+        request.walDirectory = postgres.walDirectory ?? server?.walDirectory
         request.files += files(named: server)
         request.locales = Set(server?.sql?.databases.filter { $0.provider == "c" }.map(\.collate) ?? [])
             .subtracting(["C", "POSIX", ""]).sorted()

@@ -76,6 +76,7 @@ struct HostFactsBuilder {
             let directory = first(where: "target", kind: "etcd").map(oneTarget)
             facts.etcd = EtcdReading.facts(record, directory: directory, now: hostClock?.end)
         }
+        if let record = first("pgbackrest") { facts.pgBackRest = BackrestReading.facts(record) }
         facts.problems = problems
         return facts
     }
@@ -121,6 +122,10 @@ struct HostFactsBuilder {
         }
         var facts = oneTarget(record)
         facts.tablespaces = all("target").filter { $0.text("kind") == "tablespace" }.map(oneTarget)
+        facts.walPlace = first(where: "target", kind: "wal").map(oneTarget).map { place in
+            PlaceFacts(
+                path: place.path, content: place.content, freeSpace: place.freeSpace, mountPoint: place.mountPoint)
+        }
         return facts
     }
 
@@ -138,6 +143,7 @@ struct HostFactsBuilder {
             owner: record.text("owner").flatMap { $0.split(separator: " ").first.map(String.init) },
             freeSpace: space?.space, filesystem: record.text("filesystem")?.trimmed,
             walFreeSpace: wal?.filesystem == space?.filesystem ? nil : wal?.space)
+        facts.mountPoint = space?.filesystem
         facts.freeInodes = record.text("inodes").flatMap(CommandOutput.availableInodes)
         let mount = (record.text("mount") ?? "").split(whereSeparator: { $0.isWhitespace })
         if mount.count == 2 {

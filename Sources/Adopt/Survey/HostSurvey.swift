@@ -37,6 +37,12 @@ public struct SurveyRequest: Equatable, Sendable {
     public var locales: [String] = []
     /// The cluster whose managed store this host is to run, or whose members talk to it; nil: etcd is not looked for.
     public var managedStore: String?
+    /// Where the pg_wal of a copy goes; nil: into the data directory.
+    public var walDirectory: String?
+    /// pgBackRest's stanza for this cluster; nil: pgBackRest is not asked.
+    public var stanza: String?
+    /// Its configuration; nil: where it looks by itself.
+    public var stanzaConfig: String?
 
     public init(
         osUser: String = "postgres", targetDirectory: String? = nil, tablespaces: [String] = [],
@@ -62,6 +68,9 @@ public struct SurveyRequest: Equatable, Sendable {
         for name in names { words += ["--name", name] }
         for file in files { words += ["--file", file] }
         if let managedStore { words += ["--etcd", managedStore] }
+        if let walDirectory { words += ["--waldir", walDirectory] }
+        if let stanza { words += ["--stanza", stanza] }
+        if let stanzaConfig { words += ["--stanza-config", stanzaConfig] }
         for locale in locales { words += ["--locale", locale] }
         words += ["--budget", "\(max(1, deadline.components.seconds * 2 / 3))"]
         for endpoint in reach { words += ["--reach", "\(endpoint.host) \(endpoint.port)"] }

@@ -14,12 +14,12 @@ extension BaseBackupStep {
                 return
             case .ended(let code, _, let log):
                 throw ExecutionError(
-                    .commandFailed, host: context.host, "pg_basebackup ended with code \(code): \(log)",
+                    .commandFailed, host: context.host, "\(script.programName) ended with code \(code): \(log)",
                     remedy:
                         "Remedy what it says and run the same command again: only the directory it made is used anew.")
             case .none:
                 throw ExecutionError(
-                    .commandFailed, host: context.host, "pg_basebackup has disappeared: was the host restarted?")
+                    .commandFailed, host: context.host, "\(script.programName) has disappeared: was the host restarted?")
             case .running(_, let receiving):
                 watch.ends.see(receiving)
                 try await accompany(&watch, context)
@@ -49,7 +49,8 @@ extension BaseBackupStep {
     private func accompany(_ watch: inout CopyWatch, _ context: StepContext) async throws {
         let wal = await lookAtWAL(context)
         if let reason = wal.flatMap({ watch.budget.reason($0) }) { throw try await stop(because: reason, context) }
-        let seen = try? await progress(&watch, context)
+        let seen = try? await change.restore == nil
+            ? progress(&watch, context) : restoreProgress(context, &watch.meter)
         // Not the mean of ten seconds: the rate may have been another one until just now.
         await judge(&watch, rate: seen == nil ? nil : watch.meter.latest ?? 0, context)
         // Asked again in the next round.

@@ -37,7 +37,7 @@ extension Plan {
             }
             acts.append(act)
         }
-        guard let server = server(of: lost.leader), let end = acts.firstIndex(where: { isLast($0.action) }) else {
+        guard let server = server(of: lost.leader), let end = acts.firstIndex(where: { $0.action.isLast }) else {
             return acts
         }
         // The slots of copies that stream on stay.
@@ -45,13 +45,6 @@ extension Plan {
         let names = unused.map { slotName(forMember: $0.name) }
         acts.insert(ReleaseAct(action: .dropSlots(host: lost.leader, server, names: names)), at: end)
         return acts
-    }
-
-    private func isLast(_ action: ReleaseAction) -> Bool {
-        switch action {
-        case .forgetKeys, .removeState: true
-        default: false
-        }
     }
 
     /// The server that this plan made or took over on a host.

@@ -56,6 +56,14 @@ public enum ReleaseAction: Equatable, Sendable {
         }
     }
 
+    /// Nothing of the agents is left when it comes.
+    var isLast: Bool {
+        switch self {
+        case .forgetKeys, .removeState: true
+        default: false
+        }
+    }
+
     /// Names the act within its release, such as `h2/undo-slot`; it stays the same when a release is continued.
     public var name: String {
         switch self {
@@ -94,7 +102,8 @@ extension Plan {
         let open = steps.filter { begun.contains($0.id) }
         if open.isEmpty { return [] }
         let hasAgents = open.contains { if case .agent = $0.kind { true } else { false } }
-        var acts = hasAgents ? [ReleaseAct(action: .pause)] : []
+        // A replica's agent has no guard to lift; whoever leads goes on until the plan that adopted it is taken back.
+        var acts = hasAgents && storePrefix != nil ? [ReleaseAct(action: .pause)] : []
         for step in open.reversed() {
             let actions = actions(for: step, step.host == leader ? .promote : fate)
             for (index, action) in actions.enumerated() {
@@ -158,6 +167,15 @@ extension Plan {
     }
 
     private func isTakenOver(_ host: String) -> Bool { takenOver(host) != nil }
+
+    /// Where the cluster's keys lie, by the steps that take the primary over; nil: this plan does not.
+    var storePrefix: String? {
+        for step in steps {
+            if case .store(let change) = step.kind { return change.prefix }
+            if case .agent(let change) = step.kind, change.role == .leader { return change.storePrefix }
+        }
+        return nil
+    }
 
     /// The copy that this plan makes on a host.
     func copy(on host: String) -> BaseBackupChange? {

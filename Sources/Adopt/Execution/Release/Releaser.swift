@@ -1,5 +1,6 @@
 import JSON
 import Planning
+import PostgresModel
 import Shell
 
 /// Takes an adoption back: the acts of `Plan.releaseActions`, one after the other, each safe to repeat. Killed
@@ -14,8 +15,11 @@ public struct Releaser: Sendable {
     public var environment: ExecutionEnvironment
     /// Nil: only while no replica is finished; otherwise a person must choose.
     public var replicas: ReplicaFate?
-    /// True: an older plan of the same cluster is released after this one, and its journal is still needed.
-    public var isFollowedByAnother = false
+    /// Where older plans of the same cluster, which are released after this one, still need what is in the working
+    /// directory.
+    public var keepsState: Set<String> = []
+    /// Members whose slots agents have made on this plan's primary, though a later plan added them.
+    public var laterMembers: [String] = []
     /// Members that have left the cluster since; nothing is done there.
     public var left: Set<String> = []
     /// Given: the server that was adopted is gone for good.
@@ -38,7 +42,7 @@ public struct Releaser: Sendable {
         let journal = try await openJournal()
         let acts = try await acts(journal)
         guard !acts.isEmpty else { return }
-        if acts.contains(where: { needsStore($0.action) }) { try await refuseForeignLeader() }
+        if acts.contains(where: { needsLead($0.action) }) { try await refuseForeignLeader() }
         let lock = try lockContext(journal, report)
         try await lock.step.apply(lock.context)
         for (index, act) in acts.enumerated() {
@@ -77,13 +81,29 @@ public struct Releaser: Sendable {
         }
         let all = lost.map { plan.releaseActs(begun: open, touched: touched, replicas: fate, without: $0) }
             ?? plan.releaseActs(begun: open, touched: touched, replicas: fate)
-        let acts = all.filter { act in act.action.host.map { !left.contains($0) } ?? true }
-        guard isFollowedByAnother else { return acts }
-        return acts.filter { if case .removeState = $0.action { false } else { true } }
+        var acts = all.filter { act in
+            if case .removeState(let host) = act.action, keepsState.contains(host) { return false }
+            return act.action.host.map { !left.contains($0) } ?? true
+        }
+        // Once no agent is left to make them again.
+        let slots = laterMembers.filter { !left.contains($0) }.map { slotName(forMember: $0) }
+        if fate != .keep, lost == nil, !slots.isEmpty, let end = acts.firstIndex(where: { $0.action.isLast }) {
+            let drop = ReleaseAction.dropSlots(host: plan.primary.host, plan.primaryLocal, names: slots)
+            acts.insert(ReleaseAct(action: drop), at: end)
+        }
+        return acts
+    }
+
+    /// Who must lead while this plan is taken back; nil: nobody in particular, since it changed nothing of the server
+    /// that only its primary has, or nothing is left to take back.
+    public func neededLeader() async throws -> String? {
+        let open = try await acts(try await openJournal())
+        return open.contains { needsLead($0.action) } ? lost?.leader ?? plan.primary.host : nil
     }
 
     /// A managed store goes with the release: one that is continued after that must not ask it.
-    private func needsStore(_ action: ReleaseAction) -> Bool {
+    private func needsLead(_ action: ReleaseAction) -> Bool {
+        if plan.storePrefix == nil { return false }
         guard plan.steps.contains(where: { $0.kind.name == .managedStore }) else { return true }
         switch action {
         case .pause, .forgetKeys: return true
@@ -111,13 +131,8 @@ public struct Releaser: Sendable {
 
     /// Who leads now, by the store; nil: nobody, or the plan wrote no keys.
     public func leader() async throws -> String? {
-        guard let prefix = storePrefix else { return nil }
+        guard let prefix = plan.storePrefix else { return nil }
         return try await environment.store.read(prefix: prefix + "leader")[prefix + "leader"]
-    }
-
-    private var storePrefix: String? {
-        for step in plan.steps { if case .store(let change) = step.kind { return change.prefix } }
-        return nil
     }
 
     // MARK: The acts
@@ -152,7 +167,7 @@ public struct Releaser: Sendable {
 
     /// Until every agent that runs has heard it; an agent that is down has no guard to lift.
     private func pause(_ report: @escaping @Sendable (Event) -> Void) async throws {
-        guard let prefix = storePrefix else { return }
+        guard let prefix = plan.storePrefix else { return }
         let key = prefix + "config"
         let deadline = environment.now() + .seconds(30)
         while true {

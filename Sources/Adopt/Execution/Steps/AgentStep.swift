@@ -38,12 +38,29 @@ struct AgentStep: Step {
     }
 
     private func waitForRole(_ context: StepContext) async throws {
-        let limit: Duration = change.role == .leader ? .seconds(60) : .seconds(180)
-        let purpose = change.role == .leader ? "the lease" : "a running standby"
-        _ = try await context.poll(purpose, within: limit) { try await hasRole(context) ? true : nil }
+        if change.role == .leader {
+            _ = try await context.poll("the lease", within: .seconds(60)) { try await hasRole(context) ? true : nil }
+        } else {
+            try await waitForStandby(context)
+        }
         let path = change.role == .leader ? "primary" : "replica"
         _ = try await context.poll("200 on /\(path) of the agent's REST API", within: .seconds(20)) {
             try await restStatus(path, context).map { $0 == 200 } ?? true ? true : nil
+        }
+    }
+
+    /// A standby runs when it is consistent; until then a restored one replays what the archive has of it.
+    private func waitForStandby(_ context: StepContext) async throws {
+        var watch = RecoveryWatch(dataDirectory: context.plan.copy(on: change.member)?.dataDirectory)
+        while true {
+            do {
+                _ = try await context.poll("a running standby", within: .seconds(180)) {
+                    try await hasRole(context) ? true : nil
+                }
+                return
+            } catch let error as ExecutionError where error.code == .timeout {
+                guard await watch.hasMoved(context) else { throw error }
+            }
         }
     }
 

@@ -4,8 +4,9 @@ import Planning
 import PostgresModel
 import Shell
 
-/// The shell side of a base backup. The work directory holds `created` (what is ours to remove), `run` (the
-/// program), `pid` (process and its start), `log` and `exit`; and what ``CopyPacer`` says of itself.
+/// The shell side of a copy. The work directory holds `created` (what is ours to empty), `existed` (which of that was
+/// there before, with mode and owner), `parents` (made for it), `run` (the program), `pid` (process and its start),
+/// `log` and `exit`; and what ``CopyPacer`` and ``CopyGuard`` say of themselves.
 struct BaseBackupScript {
     var change: BaseBackupChange
 
@@ -20,13 +21,18 @@ struct BaseBackupScript {
             w=\(work); o=\(quoted(change.osUser)); g=$(id -gn "$o")
             mkdir -p "$(dirname "$w")"
             if ! [ -d "$w" ]; then mkdir -m 700 "$w"; chown "$o:$g" "$w"; fi
+            touch "$w/created" "$w/existed"
+            ours() { grep -Fxq -- "$1" "$w/created"; }
             for d in \(directories); do
-                if [ -e "$d" ] && [ -n "$(ls -A -- "$d")" ]; then
+                if [ -e "$d" ] && [ -n "$(ls -A -- "$d")" ] && ! ours "$d"; then
                     echo "$d is not empty; nothing was changed in it" >&2; exit 1
                 fi
             done
             for d in \(directories); do
-                printf '%s\\n' "$d" >> "$w/created"
+                if ! ours "$d"; then
+                    if [ -d "$d" ]; then printf '%s %s\\n' "$(stat -L -c '%a %u:%g' -- "$d")" "$d" >> "$w/existed"; fi
+                    printf '%s\\n' "$d" >> "$w/created"
+                fi
                 p=$(dirname "$d"); n=$p; missing=
                 while ! [ -d "$n" ]; do
                     missing="$n"; printf '%s\\n' "$n" >> "$w/parents"; n=$(dirname "$n")
@@ -61,20 +67,31 @@ struct BaseBackupScript {
         w=\(work)
         started() { read -r s < "/proc/$1/stat"; set -- ${s##*) }; shift 19; echo "$1"; }
         echo "$$ $(started $$)" > "$w/pid.new"; mv "$w/pid.new" "$w/pid"
-        LC_ALL=C PGPASSFILE=\(quoted(change.passfile)) \(command(source)) > "$w/log" 2>&1 &
-        c=$!
-        echo "$c $(started $c 2>/dev/null)" > "$w/copy.new"; mv "$w/copy.new" "$w/copy"
-        \(CopyGuard(change: change, connection: connection(to: primary)).loop)
-        \(CopyPacer.loop)
-        wait $c
+        \(making(source, primary: primary))
         code=$?
         # A guard that has ended the copy drops the slot first.
-        if [ -e "$w/guarding" ]; then wait $g; else kill $g 2>/dev/null; fi
+        if [ -e "$w/guarding" ]; then wait $g; elif [ -n "${g:-}" ]; then kill $g 2>/dev/null; fi
         sync
         echo $code > "$w/exit.new"; mv "$w/exit.new" "$w/exit"
 
         """
     }
+
+    /// Leaves its exit code in the last command.
+    private func making(_ source: CopySource, primary: CopySource) -> String {
+        if let restore = change.restore { return self.restore(restore) }
+        return """
+            LC_ALL=C PGPASSFILE=\(quoted(change.passfile)) \(command(source)) > "$w/log" 2>&1 &
+            c=$!
+            echo "$c $(started $c 2>/dev/null)" > "$w/copy.new"; mv "$w/copy.new" "$w/copy"
+            \(CopyGuard(change: change, connection: connection(to: primary)).loop)
+            \(CopyPacer.loop)
+            wait $c
+            """
+    }
+
+    /// The program that makes the copy, for messages.
+    var programName: String { change.restore == nil ? "pg_basebackup" : "pgbackrest" }
 
     func connection(to source: CopySource) -> ConnectionInfo {
         var info = ConnectionInfo()
@@ -169,8 +186,9 @@ struct BaseBackupScript {
         """
     }
 
-    /// Removes the directories that `created` names, and nothing while a server runs in them; then the parents that
-    /// were missing, deepest first, where nobody has put anything else there.
+    /// Empties the directories that `created` names, and nothing while a server runs in them. Those that were there
+    /// before stay, as they were; the others go, and the parents that were missing, deepest first, where nobody has put
+    /// anything else there.
     var discard: String {
         """
         set -eu
@@ -181,14 +199,23 @@ struct BaseBackupScript {
                 echo "a server runs in $d" >&2; exit 1
             fi
         done < "$w/created"
+        existed() { [ -e "$w/existed" ] && cut -d ' ' -f 3- "$w/existed" | grep -Fxq -- "$1"; }
         while IFS= read -r d; do
-            case $d in /?*/?*) find "$d" -mindepth 1 -delete; rmdir "$d" 2>/dev/null || : ;; esac
+            case $d in /?*) [ -d "$d" ] || continue ;; *) continue ;; esac
+            find "$d/" -mindepth 1 -delete
+            existed "$d" || rmdir -- "$d" 2>/dev/null || :
         done < "$w/created"
+        if [ -e "$w/existed" ]; then
+            while IFS= read -r line; do
+                d=${line#* * }; owner=${line#* }
+                if [ -d "$d" ]; then chown "${owner%% *}" "$d"; chmod "${line%% *}" "$d"; fi
+            done < "$w/existed"
+        fi
         if [ -e "$w/parents" ]; then
             while IFS= read -r d; do rmdir -- "$d" 2>/dev/null || :; done < "$w/parents"
         fi
-        rm -f -- "$w/created" "$w/parents" "$w/pid" "$w/exit" "$w/run" "$w/copy" "$w/rate" "$w/seen" "$w/source" \\
-            "$w/budget" "$w/guarding"
+        rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run" "$w/copy" "$w/rate" "$w/seen" \\
+            "$w/source" "$w/budget" "$w/guarding"
         """
     }
 }

@@ -34,6 +34,10 @@ struct BaseBackupStep: Step {
         case .none:
             watch = CopyWatch(source: try await choose(context), target: change.member)
             try await start(&watch, context)
+        case .ended(_, let source, _) where try await canGoOn(context):
+            context.note("an earlier restore failed; it goes on with the files that are right already")
+            watch = CopyWatch(source: self.source(named: source, context), target: change.member)
+            try await start(&watch, context)
         case .ended(_, let source, _):
             context.note("an earlier copy failed; starting again in the directory it made")
             try await discard(context)
@@ -41,6 +45,7 @@ struct BaseBackupStep: Step {
             try await start(&watch, context)
         }
         try await follow(&watch, context)
+        try await freshen(context)
         guard try await identity(context) == change.systemIdentifier else {
             throw ExecutionError(
                 .conflict, host: context.host, "\(change.dataDirectory) holds another cluster than the primary's")
@@ -48,16 +53,18 @@ struct BaseBackupStep: Step {
     }
 
     private func start(_ watch: inout CopyWatch, _ context: StepContext) async throws {
-        watch.pace = await pace(isCopying: false, watch.source, context)
+        if change.restore == nil { watch.pace = await pace(isCopying: false, watch.source, context) }
         await listen(&watch, context)
-        for path in change.directories { try await context.willMake("directory", path) }
-        try await context.run("preparing \(change.dataDirectory)", script.prepare, deadline: .seconds(60))
+        var prepared = script
+        prepared.change.tablespaces = try await presentTablespaces(context)
+        for path in prepared.change.directories { try await context.willMake("directory", path) }
+        try await context.run("preparing \(change.dataDirectory)", prepared.prepare, deadline: .seconds(60))
         try await give(&watch, context)
         if await isSlotOurs(context), let look = await lookAtWAL(context) {
             try await context.run("setting the budget of WAL", script.give(budget: WALBudget.most(look)))
         }
         try await context.run(
-            "starting pg_basebackup", script.launch(watch.source), as: .user(change.osUser),
+            "starting \(script.programName)", script.launch(watch.source), as: .user(change.osUser),
             standardInput: Array(script.program(watch.source, primary: primary(context)).utf8), deadline: .seconds(30))
     }
 

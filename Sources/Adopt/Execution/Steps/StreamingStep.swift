@@ -12,7 +12,9 @@ struct StreamingStep: Step {
     func apply(_ context: StepContext) async throws {
         let target = try await sql("SELECT pg_current_wal_lsn();", context)
         var words = "not connected"
-        let began = context.environment.now()
+        var sign = context.environment.now()
+        // What a backup lacks comes from the archive first.
+        var watch = RecoveryWatch(dataDirectory: context.plan.copy(on: check.member)?.dataDirectory)
         while true {
             let row = try await sql(
                 "SELECT r.state, coalesce(r.replay_lsn >= \(sqlLiteral(target))::pg_lsn, false), "
@@ -30,7 +32,8 @@ struct StreamingStep: Step {
             }
             // Replaying the WAL of a long copy takes its time; only silence is an error.
             let limit: Duration = columns.count == 3 ? .seconds(3600) : .seconds(120)
-            guard context.environment.now() < began + limit else {
+            if columns.count != 3, await watch.hasMoved(context) { sign = context.environment.now() }
+            guard context.environment.now() < sign + limit else {
                 throw ExecutionError(
                     .timeout, host: context.host, "\(check.member) does not stream from \(check.primaryHost): \(words)",
                     remedy: "Look at the server's log on \(context.host), then run the same command again.")

@@ -86,12 +86,29 @@ let directoryRules: [Rule] = [
     Rule(
         "directory.links", "the data directory is in one piece",
         warns: "pg_wal or something else in it is a link to another place",
-        why: "Replicas get their pg_wal at the same place; of any other link a base backup makes a plain directory.",
-        remedy: "Mount a disk at the same place on replicas before the build, or accept that it shares theirs.", .human
+        why: "Where the pg_wal of replicas goes is what wal.place tells; of any other link a copy makes a plain directory.",
+        remedy: "Know of it; nothing is needed before the adoption.", .human
     ) { picture in
         guard let primary = picture.primary, let links = picture.details?.links else { return [] }
         let other = links.filter { !$0.key.hasPrefix("pg_tblspc/") }.map { "\($0.key) -> \($0.value)" }.sorted()
         return other.isEmpty ? [.ok(primary.name, "no links")] : [.warn(primary.name, listed(other))]
+    },
+    Rule(
+        "wal.place", "pg_wal has its place on replicas", fails: "not empty, below the data directory, or cannot be read",
+        warns: "the host has no such place as the primary's, or none of its own where the inventory wants it",
+        why: "A copy's pg_wal goes where the inventory says, else where it is on the primary if the host has that place: "
+            + "an empty directory, or a disk of its own.",
+        remedy: "Mount the disk or make the directory; or accept that pg_wal shares the data's disk.", .human
+    ) { picture in
+        picture.replicas.map { host in
+            let named = picture.postgres(host.spec).walDirectory
+            let choice = host.facts.walPlace(named: named, primary: picture.primaryServer)
+            if choice == .inside { return .ok(host.name, "in the data directory, as on the primary") }
+            if picture.isAdopted(host) || picture.standby(on: host) != nil {
+                return .ok(host.name, "holds the cluster already")
+            }
+            return walPlaceIssue(host, choice)
+        }
     },
     Rule(
         "tablespaces.inside", "tablespaces lie outside the data directory", warns: "one lies inside it",
@@ -124,3 +141,32 @@ let directoryRules: [Rule] = [
         return lost.isEmpty ? [.ok(primary.name, "\(sql.slots.count) slots")] : [.warn(primary.name, listed(lost))]
     },
 ]
+
+private func walPlaceIssue(_ host: ClusterPicture.Host, _ choice: WALPlace) -> Issue {
+    let build = host.facts.namedFiles.contains { $0.path.hasPrefix("/var/lib/pgadopt/") && $0.exists }
+    switch choice {
+    case .inside: return .ok(host.name, "in the data directory")
+    case .missing(let path):
+        return .warn(host.name, "no \(path) here, and no disk for it: pg_wal stays in the data directory")
+    case .directory(let path):
+        if let data = host.facts.target?.path, path == data || path.hasPrefix(data + "/") {
+            return .fail(host.name, "\(path) is in the data directory", remedy: "Name another place.", .none)
+        }
+        guard let place = host.facts.target?.walPlace, place.path == path else {
+            return .fail(host.name, "nothing is known of \(path)", remedy: "See survey.complete.", .human)
+        }
+        let free = place.freeSpace.map { ", \($0) free" } ?? ""
+        switch place.content {
+        case .empty: return .ok(host.name, "\(path) is empty\(free)")
+        case .otherFiles, .dataDirectory, .unreadable:
+            return build
+                ? .ok(host.name, "\(path) belongs to a copy that an earlier apply made, and goes on from")
+                : .fail(host.name, "\(path) is not empty", remedy: "Empty it, or name another place.", .human)
+        case .absent:
+            let isOwnDisk = place.mountPoint != "/" && place.mountPoint != host.facts.target?.mountPoint
+            return isOwnDisk
+                ? .ok(host.name, "\(path) will be made on \(place.mountPoint ?? "its disk")\(free)")
+                : .warn(host.name, "\(path) will be made on the disk of \(place.mountPoint ?? "the system")")
+        }
+    }
+}

@@ -6,6 +6,7 @@ extension SurveyScript {
                 case $1 in
                     --target) one_target target "$2" ;;
                     --tablespace) one_target tablespace "$2" ;;
+                    --waldir) one_target wal "$2" ;;
                 esac
                 shift 2
             done

@@ -12,7 +12,7 @@ enum SurveyScript {
     static var text: String {
         [
             foundations, accounts, timeKeeping, system, kernel, software, links, collation, installations, servers, details, files,
-            sql, targets, network, etcd, main,
+            sql, targets, network, etcd, pgBackRest, main,
         ].joined(separator: "\n")
     }
 
@@ -162,6 +162,7 @@ enum SurveyScript {
             survey_jobs
             survey_links "$@"
             survey_etcd "$@"
+            survey_pgbackrest "$@"
             over_budget 'the order of words' || survey_collation $locales
         }
         set_scalars() {
