@@ -219,24 +219,43 @@ public struct TLSSpec: Hashable, Sendable, Codable {
 
 /// How replicas are built.
 public struct ReplicaOptions: Hashable, Sendable, Codable {
+    public static let defaultMaxLatency = 130
+
     /// Upper bound of one base backup's rate in bytes per second; nil: none.
     public var maxRate: Int64?
     /// `fast` starts at once with a burst of writes; `spread` waits for the next paced checkpoint (minutes).
     public var checkpoint: CheckpointMode
+    /// A copy slows down while statements on the primary take longer than this percentage of what they took before;
+    /// nil: it does not.
+    public var maxLatency: Int?
+    /// What the second and later replicas are copied from; nil: from the first when the database is big.
+    public var cloneFrom: CloneSource?
+    /// How copies are compressed on their way; nil: as the link and the servers let it seem useful.
+    public var compress: CopyCompression?
     /// The agent's REST port. Default 8008.
     public var restPort: Int
     /// Given: replicas are restored from this repository; nil: they are copied by pg_basebackup.
     public var pgBackRest: BackrestSpec?
 
     public init(
-        maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, restPort: Int = 8008,
+        maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, maxLatency: Int? = defaultMaxLatency,
+        cloneFrom: CloneSource? = nil, compress: CopyCompression? = nil, restPort: Int = 8008,
         pgBackRest: BackrestSpec? = nil
     ) {
         self.maxRate = maxRate
         self.checkpoint = checkpoint
+        self.maxLatency = maxLatency
+        self.cloneFrom = cloneFrom
+        self.compress = compress
         self.restPort = restPort
         self.pgBackRest = pgBackRest
     }
 }
+
+/// What replicas are copied from, where there is a choice.
+public enum CloneSource: String, CaseIterable, Hashable, Sendable, Codable { case primary, replica }
+
+/// What pg_basebackup's `--compress=server-METHOD` takes.
+public enum CopyCompression: String, CaseIterable, Hashable, Sendable, Codable { case off = "none", gzip, lz4, zstd }
 
 public enum CheckpointMode: String, CaseIterable, Hashable, Sendable, Codable { case fast, spread }

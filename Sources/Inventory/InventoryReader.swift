@@ -179,7 +179,14 @@ struct InventoryReader {
     private func replicas(_ node: YAMLNode?) -> ReplicaOptions {
         ReplicaOptions(
             maxRate: node?["max_rate"]?.asByteCount, checkpoint: word(node?["checkpoint"], default: .fast),
+            maxLatency: maxLatency(node?["max_latency"]),
+            cloneFrom: node?["clone_from"]?.asText.flatMap { CloneSource(rawValue: $0) },
+            compress: node?["compress"]?.asText.flatMap { CopyCompression(rawValue: $0) },
             restPort: node?["rest_port"]?.asInt ?? 8008, pgBackRest: readBackrest(node?["pgbackrest"]))
+    }
+
+    private func maxLatency(_ node: YAMLNode?) -> Int? {
+        node?.asText == "off" ? nil : node?.asInt ?? ReplicaOptions.defaultMaxLatency
     }
 
     private mutating func tags(_ node: YAMLNode?) -> [String: String] {

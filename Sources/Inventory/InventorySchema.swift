@@ -57,10 +57,20 @@ public enum InventorySchema {
             "Where the pg_wal of a copy goes; absent: as on the primary, where the host has that place"),
     ])
 
+    /// Percent.
+    public static let maxLatencies = 105...1000
+
     public static let replicas = Schema("replicas", [
         KeySpec("max_rate", .bytes, example: "100MB", "Upper bound of a base backup's rate per second; absent: none"),
         KeySpec("checkpoint", .oneOf(CheckpointMode.allCases.map(\.rawValue)), default: "fast",
             "Start with a burst of writes, or wait minutes for the next paced checkpoint"),
+        KeySpec("max_latency", .either(.integer(maxLatencies), .oneOf(["off"])),
+            default: String(ReplicaOptions.defaultMaxLatency),
+            "Slow a copy down while statements on the primary take more than this percentage of before"),
+        KeySpec("clone_from", .oneOf(["auto"] + CloneSource.allCases.map(\.rawValue)), default: "auto",
+            "Copy every replica from the primary, or the later ones from the first; auto: the latter from 1 GB on"),
+        KeySpec("compress", .oneOf(["auto"] + CopyCompression.allCases.map(\.rawValue)), default: "auto",
+            "Compress copies on their way (PostgreSQL 15 and later); auto: where the link is known to be slow"),
         KeySpec("rest_port", .port, default: "8008", "Port of the agents' REST API"),
         KeySpec("pgbackrest", .section(pgBackRest),
             "Restore replicas from this repository of yours instead of copying the primary"),

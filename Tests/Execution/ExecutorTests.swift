@@ -4,6 +4,7 @@ import Facts
 import Foundation
 import Planning
 import Preflight
+import Shell
 import Synchronization
 import Testing
 
@@ -112,6 +113,42 @@ import Testing
         try await run(plan(), world)
         try await release(plan(), world)
         #expect(await world.store.keys == ["/service/shop/config": "{}"])
+    }
+
+    /// Steps of two hosts: h2's can do without h3's, which it awaits.
+    private func pair() throws -> Plan {
+        let whole = try plan()
+        var plan = whole.only([.lock])
+        for host in ["h3", "h2"] {
+            guard case .backup(var change)? = whole.step("h1/backup")?.kind else { continue }
+            change.directory = "/var/lib/pgadopt/\(host)"
+            plan.steps.append(PlannedStep(
+                host: host, kind: .backup(change), effect: .none, summary: "", estimate: StepEstimate(.zero), undo: "",
+                prerequisites: ["h1/lock"]))
+        }
+        plan.steps[2].awaits = ["h3/backup"]
+        return plan
+    }
+
+    @Test func `A step waits for what it awaits, until that has failed in a run before`() async throws {
+        let plan = try pair()
+        let world = try World()
+        try await run(plan, world)
+        #expect(world.take().filter { $0.hasPrefix("done") } == ["done h1/lock", "done h3/backup", "done h2/backup"])
+
+        let other = try World()
+        var environment = other.environment(processID: 7)
+        environment.shells["h3"] = RootedShell("h3", root: other.root, cutAt: { _ in true })
+        await #expect(throws: (any Error).self) { try await run(plan, other, environment) }
+        #expect(!other.take().contains("start h2/backup"))
+        // h3 now takes until h2 is done, or it would wait for ever.
+        environment = other.environment(processID: 8, isRunning: false)
+        environment.shells["h3"] = LateShell(RootedShell("h3", root: other.root)) {
+            other.events.withLock { $0.contains("done h2/backup") }
+        }
+        try await run(plan, other, environment)
+        #expect(other.take().filter { $0.hasPrefix("done h2") || $0.hasPrefix("done h3") }
+            == ["done h2/backup", "done h3/backup"])
     }
 
     @Test func `A lock whose process still runs is not taken over`() async throws {
@@ -252,4 +289,25 @@ final class Counter: Sendable {
         }
     }
     var value: Int { count.withLock { $0 } }
+}
+
+/// A host whose commands begin when something else has happened.
+private struct LateShell: RemoteShell {
+    let shell: RootedShell
+    let isTime: @Sendable () -> Bool
+    var hostName: String { shell.hostName }
+
+    init(_ shell: RootedShell, isTime: @escaping @Sendable () -> Bool) {
+        self.shell = shell
+        self.isTime = isTime
+    }
+
+    func run(
+        _ command: String, as account: Account, standardInput: [UInt8], deadline: Duration,
+        onOutput: (@Sendable ([UInt8]) -> Void)?
+    ) async throws -> CommandResult {
+        for _ in 0..<1000 where !isTime() { try await Task.sleep(for: .milliseconds(10)) }
+        return try await shell.run(
+            command, as: account, standardInput: standardInput, deadline: deadline, onOutput: onOutput)
+    }
 }

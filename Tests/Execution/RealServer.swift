@@ -101,6 +101,7 @@ final class RealServer: Sendable {
             SystemIdentifier(
                 try await sql("SELECT system_identifier FROM pg_control_system()")) ?? SystemIdentifier(rawValue: 0)
         server.sql?.settings = try await settings()
+        server.sql?.totalSize = ByteCount(Int64(try await sql("SELECT sum(pg_database_size(oid)) FROM pg_database")) ?? 0)
         facts.hosts[0].servers = [server]
         facts.hosts.removeLast()
         return facts

@@ -89,12 +89,13 @@ public struct Executor: Sendable {
     // MARK: Running
 
     private func runSteps(_ journal: Journal, _ report: @escaping @Sendable (ApplyEvent) -> Void) async throws {
+        let failed = await hostsThatFailed(journal)
         var waiting = Array(plan.steps.indices)
         var done: Set<Int> = []
         try await withThrowingTaskGroup(of: Int.self) { group in
             var running = 0
             while !waiting.isEmpty || running > 0 {
-                for index in waiting where isFree(index, done) {
+                for index in waiting where isFree(index, done, failed) {
                     waiting.removeAll { $0 == index }
                     running += 1
                     group.addTask {
@@ -109,12 +110,20 @@ public struct Executor: Sendable {
         }
     }
 
+    /// Nobody waits for these who can do without them.
+    private func hostsThatFailed(_ journal: Journal) async -> Set<String> {
+        var hosts: Set<String> = []
+        for step in plan.steps where await journal.state(of: step.id) == .failed { hosts.insert(step.host) }
+        return hosts
+    }
+
     /// Everything it needs is done, and no earlier step of its host is open.
-    private func isFree(_ index: Int, _ done: Set<Int>) -> Bool {
+    private func isFree(_ index: Int, _ done: Set<Int>, _ failed: Set<String>) -> Bool {
         let step = plan.steps[index]
         return plan.steps.indices.allSatisfy { other in
             if done.contains(other) || other == index { return true }
             let isNeeded = step.prerequisites.contains(plan.steps[other].id)
+                || step.awaits?.contains(plan.steps[other].id) == true && !failed.contains(plan.steps[other].host)
             let isEarlierHere = other < index && plan.steps[other].host == step.host
             return !isNeeded && !isEarlierHere
         }

@@ -16,7 +16,8 @@ public struct PlanSchedule: Equatable, Sendable {
         var hostEnds: [String: Duration] = [:]
         entries = steps.map { step in
             // Everything it needs is done, and no earlier step of its host is open.
-            let start = step.prerequisites.compactMap { ends[$0] }.reduce(hostEnds[step.host] ?? .zero, max)
+            let needed = step.prerequisites + (step.awaits ?? [])
+            let start = needed.compactMap { ends[$0] }.reduce(hostEnds[step.host] ?? .zero, max)
             let end = start + step.estimate.duration
             ends[step.id] = end
             hostEnds[step.host] = end

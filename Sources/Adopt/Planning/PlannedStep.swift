@@ -16,6 +16,9 @@ public struct PlannedStep: Codable, Equatable, Sendable {
     public var undo: String
     /// Ids of the steps that must be done before.
     public var prerequisites: [String]
+    /// Ids of steps that are waited for, unless a step of their host has failed in a run before: this step can do
+    /// without them.
+    public var awaits: [String]?
 
     public init(
         host: String, kind: StepKind, effect: StepEffect, summary: String, estimate: StepEstimate, undo: String,

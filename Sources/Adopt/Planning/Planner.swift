@@ -70,7 +70,7 @@ private struct StepList {
                 .unsupported, "the inventory asks for a managed store, and the playbook has no step 'etcd'")
         }
         for item in playbook.cluster { try append(item, .cluster) }
-        for host in context.replicas where !playbook.replica.isEmpty && !context.isAdopted(host) {
+        for host in context.buildOrder where !playbook.replica.isEmpty && !context.isAdopted(host) {
             for item in playbook.replica { try append(item, .replica(host.name), host) }
         }
         // Lock and backup alone are no work: an adopted cluster has nothing to do.

@@ -30,6 +30,9 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var slot: String
     /// Bytes per second; nil: none.
     public var maxRate: Int64?
+    /// Percent: while statements on the primary take more than this of what they took before, the copy slows down;
+    /// nil: it does not.
+    public var latencyLimit: Int?
     public var checkpoint: CheckpointMode
     /// What will be copied, for progress.
     public var size: ByteCount
@@ -40,14 +43,19 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var walDirectory: String?
     /// Log, exit code and the mark that the directory is ours.
     public var workDirectory: String
+    /// A standby that is copied instead of `sourceHost`, the primary, if it is fit when the copy begins; WAL is kept by
+    /// the slot on the primary all the same, and the new replica streams from there.
+    public var standby: CopySource?
+    /// By the server that is copied, undone at the target; nil: none.
+    public var compression: CopyCompression?
     /// Given: pgBackRest restores it, and nothing is copied from the source.
     public var restore: BackrestRestore?
 
     public init(
         member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,
         sourceAddress: String, sourcePort: Int, role: String, passfile: String, slot: String, maxRate: Int64? = nil,
-        checkpoint: CheckpointMode, size: ByteCount, systemIdentifier: SystemIdentifier, tablespaces: [String] = [],
-        walDirectory: String? = nil, workDirectory: String
+        latencyLimit: Int? = nil, checkpoint: CheckpointMode, size: ByteCount, systemIdentifier: SystemIdentifier,
+        tablespaces: [String] = [], walDirectory: String? = nil, workDirectory: String
     ) {
         self.member = member
         self.dataDirectory = dataDirectory
@@ -60,6 +68,7 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
         self.passfile = passfile
         self.slot = slot
         self.maxRate = maxRate
+        self.latencyLimit = latencyLimit
         self.checkpoint = checkpoint
         self.size = size
         self.systemIdentifier = systemIdentifier

@@ -8,7 +8,7 @@ extension PlanContext {
     func replicaSteps(_ name: StepName, _ host: HostSpec) throws(PlanningError) -> [PlannedStep] {
         switch name {
         case .slot: [slotStep(host)]
-        case .baseBackup: [standbys[host.name] == nil ? baseBackupStep(host) : backupStep(host)]
+        case .baseBackup: [standbys[host.name] == nil ? try baseBackupStep(host) : backupStep(host)]
         case .configFiles:
             if let standby = standbys[host.name] {
                 try [hbaStep(host), upstreamStep(host, standby)].compactMap { $0 }
@@ -51,51 +51,61 @@ extension PlanContext {
 
     private func slotStep(_ host: HostSpec) -> PlannedStep {
         let slot = slotName(forMember: host.name)
-        return PlannedStep(
+        let source = standbys[host.name] == nil ? cloneHost(for: host) : nil
+        var step = PlannedStep(
             host: host.name,
             kind: .slot(SlotChange(primaryHost: primary.name, server: local, slot: slot, member: host.name)),
             effect: .database, summary: "create the physical slot \(slot) on \(primary.name); it keeps WAL from now on",
             estimate: StepEstimate(.milliseconds(200)), undo: "drop the slot \(slot)")
+        // Not before the copy can begin: until then the slot would only keep WAL.
+        if let source, !isAdopted(source) { step.awaits = [PlannedStep.id(host: source.name, name: .streaming)] }
+        return step
     }
 
-    private func baseBackupStep(_ host: HostSpec) -> PlannedStep {
+    private func baseBackupStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
         let options = spec.replicas
         let restore = backrestRestore(of: host)
         let place = walPlace(of: host)
+        let clone = cloneHost(for: host)
         var change = BaseBackupChange(
             member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
             sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
-            slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
-            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize,
-            systemIdentifier: control.systemIdentifier,
+            slot: slotName(forMember: host.name), maxRate: options.maxRate,
+            latencyLimit: restore == nil ? options.maxLatency : nil, checkpoint: options.checkpoint,
+            size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
             walDirectory: place.directory, workDirectory: layout.build)
         change.restore = restore
-        let estimate = buildEstimate(to: host)
+        change.standby = clone.map(copySource)
+        if restore == nil { change.compression = try compression(from: clone ?? primary, to: host) }
+        let estimate = buildEstimate(to: host, from: clone ?? primary)
         var left = change.walDirectory.map { ", its WAL into \($0)" } ?? ""
         if case .missing(let path) = place { left = ", its WAL too, since \(host.name) has no \(path)" }
-        var summary = "copy \(sql.totalSize) from \(primary.name)"
+        var summary = "copy \(sql.totalSize) from \((clone ?? primary).name)"
         if let restore { summary = "restore \(restore.backup ?? "the last backup") (\(change.size)) by pgBackRest" }
         summary += " into \(change.dataDirectory)"
         if !change.tablespaces.isEmpty { summary += " and \(change.tablespaces.count) tablespaces" }
         summary += left
         if restore == nil, let rate = options.maxRate { summary += ", at most \(ByteCount(rate))/s" }
+        if let method = change.compression { summary += ", packed with \(method.rawValue) on the way" }
+        if clone != nil { summary += "; \(primary.name) is spared" }
         return PlannedStep(
             host: host.name, kind: .baseBackup(change), effect: .build, summary: summary,
             estimate: estimate,
             undo: "remove the directory, which this step created")
     }
 
-    /// Replicas are built side by side and share what the primary can read and send: half of a known interface's speed
-    /// is left to others, and 100 MB/s is what ordinary disks read.
-    private func buildEstimate(to host: HostSpec) -> StepEstimate {
-        let links = [primary.name, host.name].compactMap { name in
+    /// Replicas that are copied from one server are built side by side and share what it can read and send: half of a
+    /// known interface's speed is left to others, and 100 MB/s is what ordinary disks read.
+    private func buildEstimate(to host: HostSpec, from source: HostSpec) -> StepEstimate {
+        let links = [source.name, host.name].compactMap { name in
             facts.host(name)?.network.interfaces.compactMap(\.megabits).max()
         }
         let link = links.min().map { Int64($0) * 125_000 / 2 } ?? .max
         if spec.replicas.pgBackRest != nil { return restoreEstimate(perSecond: min(100 << 20, link)) }
-        let share = min(100 << 20, link) / Int64(max(1, replicas.count { !isAdopted($0) && standbys[$0.name] == nil }))
+        let copies = replicas.count { isBuilt($0) && (cloneHost(for: $0) ?? primary).name == source.name }
+        let share = min(100 << 20, link) / Int64(max(1, copies))
         let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
         let wait: Duration = spec.replicas.checkpoint == .fast ? .seconds(5) : .seconds(270)
         let time = wait + transferTime(sql.totalSize, perSecond: rate)

@@ -44,15 +44,25 @@ struct StepDetails {
     }
 
     private func copy(_ change: BaseBackupChange) -> [String] {
-        let command = change.restore?.command(delta: false).joined(separator: " ")
-            ?? "pg_basebackup --pgdata \(change.dataDirectory) --slot \(change.slot) --wal-method stream"
-            + " --checkpoint \(change.checkpoint.rawValue)"
-            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
-            + (change.walDirectory.map { " --waldir \($0)" } ?? "")
+        let command = change.restore?.command(delta: false).joined(separator: " ") ?? baseBackup(change)
         let wal = change.restore == nil ? nil : change.walDirectory
-        return [command] + (wal.map { ["move pg_wal to \($0) and link it"] } ?? [])
+        let standby = change.standby.map { source in
+            ["from \(source.host) if that streams then; else from \(change.sourceHost), with --slot \(change.slot)"]
+        }
+        return [command] + (standby ?? []) + (wal.map { ["move pg_wal to \($0) and link it"] } ?? [])
             + change.tablespaces.map { "tablespace at \($0)" }
             + (change.restore?.freshFiles ?? []).map { "copy \($0) from \(change.sourceHost), as it is now" }
+            + (change.latencyLimit.map {
+                ["slows down while statements on \(change.sourceHost) take more than \($0) % of their time before"]
+            } ?? [])
+    }
+
+    private func baseBackup(_ change: BaseBackupChange) -> String {
+        "pg_basebackup --pgdata \(change.dataDirectory)" + (change.standby == nil ? " --slot \(change.slot)" : "")
+            + " --wal-method stream --checkpoint \(change.checkpoint.rawValue)"
+            + (change.compression.map { " --compress server-\($0.rawValue)" } ?? "")
+            + (change.maxRate.map { " --max-rate \($0 / 1024)k" } ?? "")
+            + (change.walDirectory.map { " --waldir \($0)" } ?? "")
     }
 
     private func authority(_ change: StoreAuthorityChange) -> [String] {

@@ -1,11 +1,12 @@
 import Configuration
 import Inventory
 import Planning
+import PostgresModel
 import Shell
 
 /// The shell side of a copy. The work directory holds `created` (what is ours to empty), `existed` (which of that was
 /// there before, with mode and owner), `parents` (made for it), `run` (the program), `pid` (process and its start),
-/// `log` and `exit`.
+/// `log` and `exit`; and what ``CopyPacer`` and ``CopyGuard`` say of themselves.
 struct BaseBackupScript {
     var change: BaseBackupChange
 
@@ -40,16 +41,18 @@ struct BaseBackupScript {
                 if ! [ -d "$d" ]; then mkdir "$d"; fi
                 chmod 700 "$d"; chown "$o:$g" "$d"
             done
-            rm -f -- "$w/exit" "$w/pid" "$w/log"
+            rm -f -- "$w/exit" "$w/pid" "$w/log" "$w/copy" "$w/rate" "$w/seen" "$w/source" \\
+                "$w/budget" "$w/guarding"
             sync
             """
     }
 
     /// As the OS user: the program from standard input, then itself in a new session.
-    var launch: String {
+    func launch(_ source: CopySource) -> String {
         """
         set -eu; umask 077
         w=\(work)
+        echo \(quoted(source.host)) > "$w/source"
         cat > "$w/run"
         cd /
         setsid sh "$w/run" </dev/null >/dev/null 2>&1 &
@@ -58,32 +61,42 @@ struct BaseBackupScript {
         """
     }
 
-    var program: String {
+    /// - Parameter primary: whose WAL the copy's slot keeps.
+    func program(_ source: CopySource, primary: CopySource) -> String {
         """
         w=\(work)
         started() { read -r s < "/proc/$1/stat"; set -- ${s##*) }; shift 19; echo "$1"; }
         echo "$$ $(started $$)" > "$w/pid.new"; mv "$w/pid.new" "$w/pid"
-        \(making)
+        \(making(source, primary: primary))
         code=$?
+        # A guard that has ended the copy drops the slot first.
+        if [ -e "$w/guarding" ]; then wait $g; elif [ -n "${g:-}" ]; then kill $g 2>/dev/null; fi
         sync
         echo $code > "$w/exit.new"; mv "$w/exit.new" "$w/exit"
 
         """
     }
 
-    /// Leaves its exit code.
-    private var making: String {
+    /// Leaves its exit code in the last command.
+    private func making(_ source: CopySource, primary: CopySource) -> String {
         if let restore = change.restore { return self.restore(restore) }
-        return #"LC_ALL=C PGPASSFILE=\#(quoted(change.passfile)) \#(command) > "$w/log" 2>&1"#
+        return """
+            LC_ALL=C PGPASSFILE=\(quoted(change.passfile)) \(command(source)) > "$w/log" 2>&1 &
+            c=$!
+            echo "$c $(started $c 2>/dev/null)" > "$w/copy.new"; mv "$w/copy.new" "$w/copy"
+            \(CopyGuard(change: change, connection: connection(to: primary)).loop)
+            \(CopyPacer.loop)
+            wait $c
+            """
     }
 
     /// The program that makes the copy, for messages.
     var programName: String { change.restore == nil ? "pg_basebackup" : "pgbackrest" }
 
-    private var command: String {
+    func connection(to source: CopySource) -> ConnectionInfo {
         var info = ConnectionInfo()
-        info["host"] = change.sourceAddress
-        info["port"] = String(change.sourcePort)
+        info["host"] = source.address
+        info["port"] = String(source.port)
         info["user"] = change.role
         info["passfile"] = change.passfile
         info["application_name"] = applicationName
@@ -91,53 +104,85 @@ struct BaseBackupScript {
         // A cut link must end the copy in minutes, not hours.
         info["keepalives_idle"] = "30"
         info["tcp_user_timeout"] = "60000"
+        return info
+    }
+
+    private func command(_ source: CopySource) -> String {
         var words = [
-            "\(change.binDirectory)/pg_basebackup", "-D", change.dataDirectory, "-d", info.description, "-w", "-X",
-            "stream",
-            "-S", change.slot, "-c", change.checkpoint.rawValue, "-v",
+            "\(change.binDirectory)/pg_basebackup", "-D", change.dataDirectory, "-d",
+            connection(to: source).description, "-w", "-X", "stream", "-c", change.checkpoint.rawValue, "-v",
         ]
+        // A standby keeps the copy's WAL by a temporary slot of pg_basebackup's own.
+        if source.host == change.sourceHost { words += ["-S", change.slot] }
+        if let method = change.compression { words.append("--compress=server-\(method.rawValue)") }
         if let directory = change.walDirectory { words.append("--waldir=\(directory)") }
         // pg_basebackup takes kilobytes, 32 kB to 1 GB a second.
         if let rate = change.maxRate { words += ["-r", String(min(1_048_576, max(32, rate / 1024)))] }
         return commandLine(words)
     }
 
-    /// `none`, `running`, or `ended CODE` and the end of the log.
+    /// As root: what ``CopyGuard`` is to keep to.
+    func give(budget: ByteCount) -> String {
+        "w=\(work); umask 022; echo \(budget.rawValue) > \"$w/budget.new\" && mv -f \"$w/budget.new\" \"$w/budget\""
+    }
+
+    /// As root: what ``CopyPacer`` is to do from now on.
+    func give(_ order: CopyPace.Order) -> String {
+        let word =
+            switch order {
+            case .free: "free"
+            case .hold: "hold"
+            case .rate(let rate): String(rate)
+            }
+        return "w=\(work); umask 022; echo \(word) > \"$w/rate.new\" && mv -f \"$w/rate.new\" \"$w/rate\""
+    }
+
+    /// `none`, `running SOURCE BUSY WAITING`, or `ended CODE SOURCE` and the end of the log.
     var status: String {
         """
         w=\(work)
+        source=-; { read -r source < "$w/source"; } 2>/dev/null
         if [ -e "$w/exit" ]; then
-            echo "ended $(cat "$w/exit")"; tail -n 5 "$w/log" 2>/dev/null
+            echo "ended $(cat "$w/exit") $source"; tail -n 5 "$w/log" 2>/dev/null
         elif [ -e "$w/pid" ]; then
             read -r pid ticks < "$w/pid"
             s=; { read -r s < "/proc/$pid/stat"; } 2>/dev/null
             if [ -n "$s" ]; then
                 state=${s##*) }; state=${state%% *}
                 set -- ${s##*) }; shift 19
-                if [ "$1" = "$ticks" ] && [ "$state" != Z ]; then echo running; exit 0; fi
+                if [ "$1" = "$ticks" ] && [ "$state" != Z ]; then
+                    busy=; waiting=; { read -r busy waiting < "$w/seen"; } 2>/dev/null
+                    echo "running $source ${busy:-0} ${waiting:-0}"; exit 0
+                fi
             fi
-            echo "ended -1"; echo "the copy was ended from outside, or the host was restarted"
+            echo "ended -1 $source"; echo "the copy was ended from outside, or the host was restarted"
             tail -n 3 "$w/log" 2>/dev/null
         elif [ -e "$w/created" ] && [ -e "$w/run" ]; then
-            echo "ended -1"; echo "the copy was not started"
+            echo "ended -1 $source"; echo "the copy was not started"
         else
             echo none
         fi
         """
     }
 
-    /// Ends a running copy, with the group of its session.
+    /// Ends a running copy: the group of its session, and a receiver that has outlived it. Whoever is stopped hears a
+    /// signal only when it is continued.
     var stop: String {
         """
-        w=\(work)
-        if [ -e "$w/pid" ] && ! [ -e "$w/exit" ]; then
-            read -r pid ticks < "$w/pid"
+        w=\(work); some=
+        for f in pid copy; do
+            if ! [ -e "$w/$f" ] || [ -e "$w/exit" ]; then continue; fi
+            read -r pid ticks < "$w/$f"
             s=; { read -r s < "/proc/$pid/stat"; } 2>/dev/null
-            if [ -n "$s" ]; then
-                set -- ${s##*) }; shift 19
-                if [ "$1" = "$ticks" ]; then kill -TERM "-$pid" 2>/dev/null || :; sleep 1; fi
-            fi
-        fi
+            if [ -z "$s" ]; then continue; fi
+            set -- ${s##*) }; shift 19
+            if [ "$1" != "$ticks" ]; then continue; fi
+            if [ $f = pid ]; then pid="-$pid"; fi
+            kill -TERM "$pid" 2>/dev/null || :
+            kill -CONT "$pid" 2>/dev/null || :
+            some=1
+        done
+        if [ -n "$some" ]; then sleep 1; fi
         """
     }
 
@@ -169,7 +214,8 @@ struct BaseBackupScript {
         if [ -e "$w/parents" ]; then
             while IFS= read -r d; do rmdir -- "$d" 2>/dev/null || :; done < "$w/parents"
         fi
-        rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run"
+        rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run" "$w/copy" "$w/rate" "$w/seen" \\
+            "$w/source" "$w/budget" "$w/guarding"
         """
     }
 }

@@ -20,6 +20,11 @@ struct WALBudget: Equatable, Sendable {
 
     private var free: ByteCount?
 
+    /// What a slot may keep. The first segments are no burst.
+    static func most(_ look: Look) -> ByteCount {
+        ByteCount(max(64 << 20, Int64(Double(look.kept.rawValue + look.free.rawValue) * share)))
+    }
+
     /// - Returns: why the copy must end now; nil: it may go on.
     mutating func reason(_ look: Look) -> String? {
         let before = free ?? look.free
@@ -29,10 +34,9 @@ struct WALBudget: Equatable, Sendable {
             return "\(look.free) are free where the primary writes its WAL, of \(look.size); at least "
                 + "\(ByteCount(Int64(floor))) must stay free"
         }
-        let budget = Double(look.kept.rawValue + look.free.rawValue) * Self.share
-        // The first segments are no burst.
-        guard Double(look.kept.rawValue) > budget, look.kept > ByteCount(64 << 20) else { return nil }
-        return "the slot keeps \(look.kept) of WAL and \(look.free) are free; the budget is \(ByteCount(Int64(budget)))"
+        let most = Self.most(look)
+        guard look.kept > most else { return nil }
+        return "the slot keeps \(look.kept) of WAL and \(look.free) are free; the budget is \(most)"
     }
 }
 
@@ -54,11 +58,15 @@ extension BaseBackupStep {
         return WALBudget.Look(kept: ByteCount(max(0, kept)), free: ByteCount(free << 10), size: ByteCount(size << 10))
     }
 
+    func isSlotOurs(_ context: StepContext) async -> Bool {
+        let step = PlannedStep.id(host: change.member, name: .slot)
+        return await context.journal.made(step, "slot").contains(change.slot)
+    }
+
     /// The copy first, then its slot: while somebody uses it, it cannot be dropped.
     func stop(because reason: String, _ context: StepContext) async throws -> ExecutionError {
         try await context.run("ending the copy", script.stop, deadline: .seconds(60))
-        let slotStep = PlannedStep.id(host: change.member, name: .slot)
-        let isOurs = await context.journal.made(slotStep, "slot").contains(change.slot)
+        let isOurs = await isSlotOurs(context)
         var left = "its slot \(change.slot) was not made by this plan, and stays: drop it, or it goes on keeping WAL"
         if isOurs {
             let name = sqlLiteral(change.slot)
