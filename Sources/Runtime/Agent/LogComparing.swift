@@ -14,7 +14,7 @@ extension Agent {
             state.comparedAt = nil
             return
         }
-        if state.comparison?.source != source.name { state.comparison = nil }
+        if state.comparison?.source != source { state.comparison = nil }
         guard state.comparedAt.map({ clock.now - $0 >= dynamic.loopWait }) ?? true else { return }
         state.comparedAt = clock.now
         var newest: ServerObservation.TimelineOrigin?
@@ -39,12 +39,12 @@ extension Agent {
     }
 
     private func compared(_ source: Upstream, _ divergence: Server.Divergence) {
-        // An operation that has begun meanwhile changes what was compared.
-        guard case .idle = state.operation else { return }
+        // An operation that has begun meanwhile changes what was compared; so does another upstream.
+        guard case .idle = state.operation, source == comparedSource else { return }
         let finding = finding(divergence, source.name)
         state.comparisonProblem = nil
         if state.comparison?.finding != finding { bell.ring() }
-        state.comparison = LogComparison(source: source.name, finding: finding)
+        state.comparison = LogComparison(source: source, finding: finding)
     }
 
     /// Said once: it is asked again in every cycle.

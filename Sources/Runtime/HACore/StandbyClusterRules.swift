@@ -64,7 +64,7 @@ enum StandbyClusterRules {
             then: "wait for its answer: PostgreSQL compares timelines by number, and would mix two of one number",
             { s in s.leadsStandbyCluster && !s.streams(from: s.remote) && !s.remoteShares },
             { s, _ in
-                guard case .diverged(let why, let since, _) = s.comparison(with: s.remote?.name) else {
+                guard case .diverged(let why, let since, _) = s.comparison(with: s.remote) else {
                     return Outcome(reason: "\(s.me) leads the standby cluster: asking \(s.remoteText) for its timelines")
                 }
                 return Outcome(
@@ -108,10 +108,10 @@ extension Situation {
     var leadsStandbyCluster: Bool { iHoldTheLock && iAmStandby && remote != nil }
     /// Streaming from it cannot go wrong: it has all that we have. An archive is trusted.
     fileprivate var remoteShares: Bool {
-        remote.map { $0.isArchive || comparison(with: $0.name) == .shared } ?? false
+        remote.map { $0.isArchive || comparison(with: $0) == .shared } ?? false
     }
     fileprivate var remoteDivergence: (why: String, isSameNumber: Bool)? {
-        leadsStandbyCluster && !isPaused ? comparedDivergence(from: remote?.name) : nil
+        leadsStandbyCluster && !isPaused ? comparedDivergence(from: remote) : nil
     }
     fileprivate var remoteText: String { remote?.place ?? "nobody" }
     fileprivate var namedCandidates: [String] {
