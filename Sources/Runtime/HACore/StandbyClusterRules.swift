@@ -41,9 +41,9 @@ enum StandbyClusterRules {
             then: "rewind to the remote server",
             { s in s.remoteDivergence.map { s.mayRewind(isSameNumber: $0.isSameNumber) } ?? false },
             { s, _ in
-                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
-                return Outcome(
-                    .begin(.rewind(from: remote)), reason: "diverged: \(found.why); rewinding to \(s.remoteText)")
+                comeBack(s) { remote, why, _ in
+                    Outcome(.begin(.rewind(from: remote)), reason: "diverged: \(why); rewinding to \(s.remoteText)")
+                }
             }),
         Rule(
             299, "standby-cluster.clone-aside", .leading,
@@ -52,10 +52,12 @@ enum StandbyClusterRules {
             then: "copy the remote server into a new directory; the old one is moved aside, not removed",
             { $0.remoteDivergence != nil },
             { s, _ in
-                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
-                let why = "diverged: \(found.why); \(s.whyNoRewind(isSameNumber: found.isSameNumber))"
-                return Outcome(
-                    .begin(.clone(from: remote)), reason: "\(why): copying \(s.remoteText), old data kept aside")
+                comeBack(s) { remote, why, isSameNumber in
+                    let whyNot = s.whyNoRewind(isSameNumber: isSameNumber)
+                    return Outcome(
+                        .begin(.clone(from: remote)),
+                        reason: "diverged: \(why); \(whyNot): copying \(s.remoteText), old data kept aside")
+                }
             }),
         Rule(
             300, "standby-cluster.compare", .leading,
@@ -87,6 +89,13 @@ enum StandbyClusterRules {
             { $0.leadsStandbyCluster },
             { s, _ in Outcome(reason: "\(s.me) leads the standby cluster of \(s.remoteText)") }),
     ]
+
+    private static func comeBack(
+        _ s: Situation, _ outcome: (_ remote: Upstream, _ why: String, _ isSameNumber: Bool) -> Outcome
+    ) -> Outcome {
+        guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
+        return outcome(remote, found.why, found.isSameNumber)
+    }
 
     /// Before the rules that start a stopped server in place.
     static let down = Rule(
