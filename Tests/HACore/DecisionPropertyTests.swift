@@ -298,7 +298,7 @@ extension Observation {
 extension Observation {
     /// We lead a standby cluster, and its remote server has said for ttl that our log is not its own.
     fileprivate var isFarFromItsRemote: Bool {
-        guard let remote = settings.standbyCluster, let comparison, comparison.source == remote.name,
+        guard let remote = settings.standbyCluster, let comparison, comparison.source.host == remote.host,
             case .present = server.storage, case .diverged(_, let since, _) = comparison.finding
         else { return false }
         return holdsLock && !settings.isPaused && now - since >= settings.ttl

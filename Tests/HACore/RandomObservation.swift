@@ -42,8 +42,8 @@ extension Observation {
         observation.requests = .random(&r)
         if r.chance(20) { observation.claim = r.pick([2, 6]) }
         if settings.standbyCluster != nil || r.chance(5) {
-            observation.comparison = r.pick([nil, "remote", "h2"]).map { source in
-                LogComparison(source: source, finding: r.pick([
+            observation.comparison = r.pick([nil, "10.9.9.9", "10.0.0.2"]).map { host in
+                LogComparison(source: Upstream(name: "it", host: host, port: 5432), finding: r.pick([
                     .shared, .diverged("a", since: now - .seconds(1), isSameNumber: false),
                     .diverged("b", since: now - .seconds(60), isSameNumber: r.chance(50)),
                 ]))

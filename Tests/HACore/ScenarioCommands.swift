@@ -200,12 +200,13 @@ extension ScenarioWorld {
         }
     }
 
-    /// `compared remote shared`, `compared h2 diverged since=90 [same-number]`, `compared nobody`
+    /// `compared remote shared`, `compared h2 diverged since=90 [same-number] [at=HOST]`, `compared nobody`
     mutating func compared(_ a: Arguments) throws {
         guard let source = a.words.first, a.words.count > 1 else { return observation.comparison = nil }
         let since = try a.number("since").map { BootInstant.at($0) } ?? observation.now
+        let host = source == "remote" ? observation.settings.standbyCluster?.host : "10.0.0.\(source.dropFirst())"
         observation.comparison = LogComparison(
-            source: source,
+            source: Upstream(name: source, host: a.values["at"] ?? host ?? "", port: 5432),
             finding: a.flag("shared")
                 ? .shared : .diverged("the log parted", since: since, isSameNumber: a.flag("same-number")))
     }

@@ -14,15 +14,16 @@ extension Agent {
             state.comparedAt = nil
             return
         }
-        if state.comparison?.source != source.name { state.comparison = nil }
+        if state.comparison?.source != source { state.comparison = nil }
         guard state.comparedAt.map({ clock.now - $0 >= dynamic.loopWait }) ?? true else { return }
-        state.comparedAt = clock.now
+        let asked = clock.now
+        state.comparedAt = asked
         var newest: ServerObservation.TimelineOrigin?
         if case .present(let data) = state.server.storage { newest = data.newestTimeline }
-        let (limit, local, origin) = (clock.now + .seconds(5), parts.server, newest)
+        let (limit, local, origin) = (asked + min(.seconds(5), dynamic.loopWait), parts.server, newest)
         Task {
             do {
-                self.compared(source, try await local.divergence(from: source, newest: origin, by: limit))
+                self.compared(source, asked: asked, try await local.divergence(from: source, newest: origin, by: limit))
             } catch {
                 self.comparisonFailed("\(source.name) does not tell its timelines: \(sentence(for: error))")
             }
@@ -38,13 +39,13 @@ extension Agent {
         return view.upstreams.first { $0.name == leader }
     }
 
-    private func compared(_ source: Upstream, _ divergence: Server.Divergence) {
-        // An operation that has begun meanwhile changes what was compared.
-        guard case .idle = state.operation else { return }
+    private func compared(_ source: Upstream, asked: BootInstant, _ divergence: Server.Divergence) {
+        // Late: an operation was begun meanwhile, which changes what was compared, or another question.
+        guard state.comparedAt == asked, source == comparedSource else { return }
         let finding = finding(divergence, source.name)
         state.comparisonProblem = nil
         if state.comparison?.finding != finding { bell.ring() }
-        state.comparison = LogComparison(source: source.name, finding: finding)
+        state.comparison = LogComparison(source: source, finding: finding)
     }
 
     /// Said once: it is asked again in every cycle.

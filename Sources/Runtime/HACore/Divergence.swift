@@ -29,7 +29,7 @@ extension Situation {
         if let standby {
             // Streaming proves it: a wal sender refuses a position that is not in its own history.
             if standby.isStreaming, standby.upstream?.name == leader?.name { return .none }
-            if let compared = comparedDivergence(from: leader?.name) { return .diverged(compared.why) }
+            if let compared = comparedDivergence(from: leaderUpstream) { return .diverged(compared.why) }
             guard let timeline = standby.timeline else { return .unproven("this standby's timeline is not known") }
             return divergence(timeline: timeline, position: standby.replayedLSN ?? standby.lsn)
         }
@@ -117,7 +117,7 @@ extension Situation {
     /// pg_rewind takes two servers with the same timeline number for the same ("no rewind required").
     private var isOnALeadersNumber: Bool {
         begunTwice || (splitTimeline != nil && newestTimeline == leaderTimeline)
-            || comparedDivergence(from: leader?.name)?.isSameNumber ?? false
+            || comparedDivergence(from: leaderUpstream)?.isSameNumber ?? false
     }
 
     private var newestTimeline: Timeline? { data.map { max($0.timeline, $0.newestTimeline?.timeline ?? $0.timeline) } }

@@ -14,24 +14,26 @@ public struct LogComparison: Equatable, Sendable {
         case diverged(String, since: BootInstant, isSameNumber: Bool)
     }
 
-    /// The upstream's name.
-    public var source: String
+    /// Whom we asked. Host and port count: the remote server of a standby cluster has the same name wherever it is.
+    public var source: Upstream
     public var finding: Finding
 
-    public init(source: String, finding: Finding) {
+    public init(source: Upstream, finding: Finding) {
         self.source = source
         self.finding = finding
     }
 }
 
 extension Situation {
-    func comparison(with source: String?) -> LogComparison.Finding? {
-        o.comparison.flatMap { $0.source == source ? $0.finding : nil }
+    func comparison(with source: Upstream?) -> LogComparison.Finding? {
+        guard let source, let last = o.comparison, last.source.host == source.host, last.source.port == source.port
+        else { return nil }
+        return last.finding
     }
 
     /// An upstream of a standby cluster has said for a whole ttl that our log is not its own. At once would be too
     /// soon: behind an address that moves, the wrong server may answer for a moment.
-    func comparedDivergence(from source: String?) -> (why: String, isSameNumber: Bool)? {
+    func comparedDivergence(from source: Upstream?) -> (why: String, isSameNumber: Bool)? {
         guard settings.standbyCluster != nil, iAmStandby, data != nil,
             case .diverged(let why, let since, let isSameNumber) = comparison(with: source), now - since >= settings.ttl
         else { return nil }

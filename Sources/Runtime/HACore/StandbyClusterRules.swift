@@ -41,9 +41,9 @@ enum StandbyClusterRules {
             then: "rewind to the remote server",
             { s in s.remoteDivergence.map { s.mayRewind(isSameNumber: $0.isSameNumber) } ?? false },
             { s, _ in
-                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
-                return Outcome(
-                    .begin(.rewind(from: remote)), reason: "diverged: \(found.why); rewinding to \(s.remoteText)")
+                comeBack(s) { remote, why, _ in
+                    Outcome(.begin(.rewind(from: remote)), reason: "diverged: \(why); rewinding to \(s.remoteText)")
+                }
             }),
         Rule(
             299, "standby-cluster.clone-aside", .leading,
@@ -52,10 +52,12 @@ enum StandbyClusterRules {
             then: "copy the remote server into a new directory; the old one is moved aside, not removed",
             { $0.remoteDivergence != nil },
             { s, _ in
-                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
-                let why = "diverged: \(found.why); \(s.whyNoRewind(isSameNumber: found.isSameNumber))"
-                return Outcome(
-                    .begin(.clone(from: remote)), reason: "\(why): copying \(s.remoteText), old data kept aside")
+                comeBack(s) { remote, why, isSameNumber in
+                    let whyNot = s.whyNoRewind(isSameNumber: isSameNumber)
+                    return Outcome(
+                        .begin(.clone(from: remote)),
+                        reason: "diverged: \(why); \(whyNot): copying \(s.remoteText), old data kept aside")
+                }
             }),
         Rule(
             300, "standby-cluster.compare", .leading,
@@ -64,7 +66,7 @@ enum StandbyClusterRules {
             then: "wait for its answer: PostgreSQL compares timelines by number, and would mix two of one number",
             { s in s.leadsStandbyCluster && !s.streams(from: s.remote) && !s.remoteShares },
             { s, _ in
-                guard case .diverged(let why, let since, _) = s.comparison(with: s.remote?.name) else {
+                guard case .diverged(let why, let since, _) = s.comparison(with: s.remote) else {
                     return Outcome(reason: "\(s.me) leads the standby cluster: asking \(s.remoteText) for its timelines")
                 }
                 return Outcome(
@@ -88,6 +90,13 @@ enum StandbyClusterRules {
             { s, _ in Outcome(reason: "\(s.me) leads the standby cluster of \(s.remoteText)") }),
     ]
 
+    private static func comeBack(
+        _ s: Situation, _ outcome: (_ remote: Upstream, _ why: String, _ isSameNumber: Bool) -> Outcome
+    ) -> Outcome {
+        guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
+        return outcome(remote, found.why, found.isSameNumber)
+    }
+
     /// Before the rules that start a stopped server in place.
     static let down = Rule(
         245, "down.restart-standby-leader", .leaderDown,
@@ -108,10 +117,10 @@ extension Situation {
     var leadsStandbyCluster: Bool { iHoldTheLock && iAmStandby && remote != nil }
     /// Streaming from it cannot go wrong: it has all that we have. An archive is trusted.
     fileprivate var remoteShares: Bool {
-        remote.map { $0.isArchive || comparison(with: $0.name) == .shared } ?? false
+        remote.map { $0.isArchive || comparison(with: $0) == .shared } ?? false
     }
     fileprivate var remoteDivergence: (why: String, isSameNumber: Bool)? {
-        leadsStandbyCluster && !isPaused ? comparedDivergence(from: remote?.name) : nil
+        leadsStandbyCluster && !isPaused ? comparedDivergence(from: remote) : nil
     }
     fileprivate var remoteText: String { remote?.place ?? "nobody" }
     fileprivate var namedCandidates: [String] {
