@@ -1,0 +1,25 @@
+/// The value of `listen_addresses`.
+public struct ListenAddresses: Equatable, Sendable {
+    public var entries: [String]
+
+    /// Names and addresses with commas; blanks around them count for nothing.
+    public init(_ value: String) {
+        entries = value.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
+    }
+
+    /// True: only this host reaches the server, over a loopback address or its unix socket.
+    public var isLocal: Bool {
+        entries.allSatisfy { $0.lowercased() == "localhost" || IPAddress($0)?.isLoopback == true }
+    }
+
+    public var isEverywhere: Bool { entries.contains { ["*", "0.0.0.0", "::"].contains($0) } }
+
+    /// What is listened at besides: the owner's own addresses stay.
+    public func adding(_ address: String) -> ListenAddresses {
+        var result = self
+        if !isEverywhere, !entries.contains(address) { result.entries.append(address) }
+        return result
+    }
+
+    public var value: String { entries.joined(separator: ",") }
+}
