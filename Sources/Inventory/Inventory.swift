@@ -223,11 +223,20 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
     /// The agent's REST port. Default 8008.
     public var restPort: Int
 
-    public init(maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, restPort: Int = 8008) {
+    /// The port of the replication relay, where a primary that listens on its own host only needs one.
+    public var relayPort: Int?
+
+    public init(
+        maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, restPort: Int = 8008, relayPort: Int? = nil
+    ) {
         self.maxRate = maxRate
         self.checkpoint = checkpoint
         self.restPort = restPort
+        self.relayPort = relayPort
     }
+
+    /// Default: 100 above the REST API's.
+    public var portOfRelay: Int { relayPort ?? (restPort <= 65_435 ? restPort + 100 : restPort - 100) }
 }
 
 public enum CheckpointMode: String, CaseIterable, Hashable, Sendable, Codable { case fast, spread }

@@ -179,7 +179,7 @@ struct InventoryReader {
     private func replicas(_ node: YAMLNode?) -> ReplicaOptions {
         ReplicaOptions(
             maxRate: node?["max_rate"]?.asByteCount, checkpoint: word(node?["checkpoint"], default: .fast),
-            restPort: node?["rest_port"]?.asInt ?? 8008)
+            restPort: node?["rest_port"]?.asInt ?? 8008, relayPort: node?["relay_port"]?.asInt)
     }
 
     private mutating func tags(_ node: YAMLNode?) -> [String: String] {

@@ -60,6 +60,8 @@ public enum InventorySchema {
         KeySpec("checkpoint", .oneOf(CheckpointMode.allCases.map(\.rawValue)), default: "fast",
             "Start with a burst of writes, or wait minutes for the next paced checkpoint"),
         KeySpec("rest_port", .port, default: "8008", "Port of the agents' REST API"),
+        KeySpec("relay_port", .port, example: "8108",
+            "Port of the replication relay, for a primary that listens on its own host only; absent: rest_port + 100"),
     ])
 
     static let sshKeys: [KeySpec] = [

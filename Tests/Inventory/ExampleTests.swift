@@ -80,7 +80,7 @@ import YAML
             postgres: PostgresSpec(
                 port: 5432, dataDirectory: "/var/lib/postgresql/15/main", service: "postgresql@15-main.service",
                 binDirectory: "/usr/lib/postgresql/15/bin", osUser: "postgres"),
-            replicas: ReplicaOptions(maxRate: 100 << 20, checkpoint: .fast, restPort: 8008))
+            replicas: ReplicaOptions(maxRate: 100 << 20, checkpoint: .fast, restPort: 8008, relayPort: 8108))
     }
 }
 

@@ -42,7 +42,9 @@ extension PlanContext {
 
     private func postgresSection(of host: HostSpec) -> AgentConfiguration.Postgres {
         let port = port(of: host)
-        let listen = (model(of: host).sql?.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
+        let running = model(of: host).sql?.setting("listen_addresses") ?? "*"
+        let wanted = standbys[host.name] == nil ? wantedListenAddresses(of: host) : nil
+        let listen = ListenAddresses(wanted ?? running).entries
         return .init(
             listen: ListenAddress(hosts: listen.isEmpty ? ["localhost"] : listen, port: port),
             connectAddress: HostPort(host: host.address, port: port), dataDirectory: dataDirectory(of: host),
@@ -59,7 +61,8 @@ extension PlanContext {
             stateDirectory: layout.agentState, configFile: isOutside ? model.configFile : nil,
             hbaFile: isOutside ? model.hbaFile : nil, identFile: isOutside ? model.identFile : nil,
             includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host),
-            storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address })
+            storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address },
+            relay: relaySection(of: host))
     }
 
     private func credentials(_ role: String) -> Login {

@@ -40,6 +40,8 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var walDirectory: String?
     /// Log, exit code and the mark that the directory is ours.
     public var workDirectory: String
+    /// The source is the relay of the primary's agent; nil: the server itself.
+    public var relay: RelayAccess?
 
     public init(
         member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,

@@ -60,14 +60,15 @@ extension PlanContext {
 
     private func baseBackupStep(_ host: HostSpec) -> PlannedStep {
         let options = spec.replicas
-        let change = BaseBackupChange(
+        var change = BaseBackupChange(
             member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
-            sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
+            sourcePort: sourcePort, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate, checkpoint: options.checkpoint,
             size: sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
             walDirectory: server.details?.links["pg_wal"], workDirectory: layout.build)
+        change.relay = relayAccess
         let estimate = buildEstimate(to: host)
         return PlannedStep(
             host: host.name, kind: .baseBackup(change), effect: .build,
@@ -118,8 +119,8 @@ extension PlanContext {
 
     func primaryConnection(for host: HostSpec) -> ConnectionInfo {
         .replication(
-            host: primary.address, port: server.port, user: Layout.replicationRole, passfile: layout.passfile,
-            applicationName: host.name)
+            host: primary.address, port: sourcePort, user: Layout.replicationRole, passfile: layout.passfile,
+            applicationName: host.name, extra: relayAccess?.settings ?? [])
     }
 
     private func streamingStep(_ host: HostSpec) -> PlannedStep {

@@ -10,6 +10,11 @@ extension ClusterPicture {
         return (primary, sql)
     }
 
+    /// Replicas cannot reach the primary's server, and come through the relay of its agent.
+    var isRelayed: Bool {
+        !replicas.isEmpty && setting("listen_addresses").map { ListenAddresses($0).isLocal } ?? false
+    }
+
     var details: ServerDetails? { primaryServer?.details }
 
     /// A setting of the primary as a number in its own unit.

@@ -73,6 +73,7 @@ struct BaseBackupScript {
         info["passfile"] = change.passfile
         info["application_name"] = applicationName
         info["sslmode"] = "prefer"
+        for (keyword, value) in change.relay?.settings ?? [] { info[keyword] = value }
         // A cut link must end the copy in minutes, not hours.
         info["keepalives_idle"] = "30"
         info["tcp_user_timeout"] = "60000"
