@@ -45,6 +45,32 @@ struct StandbyClusterTests {
         }
     }
 
+    /// The second site was promoted while the first went on: what the first wrote since is taken back, on each member.
+    @Test func aSiteThatWentOnWritingIsRewoundToTheOther() async throws {
+        try await withAgents(["m1", "m2", "d1"]) { cluster in
+            try await cluster.startLegacyPrimary("m1")
+            for name in ["m1", "m2"] { try cluster.startAgent(name) }
+            try await cluster.eventually("the first site is whole") { await leads("m1", cluster, "m2") }
+            try await cluster.sql("m1", "create table rows (n int); insert into rows values (1)")
+            try writeSecondSite(cluster, "{host: 127.0.0.1, port: \(cluster.sqlPorts["m1"]!)}")
+            try cluster.startAgent("d1")
+            try await cluster.eventually("d1 leads the standby cluster") { await cluster.isUp("d1", "/standby-leader") }
+            try await arrives(2, from: "m1", at: ["m2", "d1"], cluster)
+
+            let promoted = try await cluster.patronictl("promote-cluster", "dr", "--force")
+            #expect(promoted.text.contains("cluster is successfully promoted"), "\(promoted.text)")
+            try await arrives(3, from: "m1", at: ["m2"], cluster)
+            let follow: JSON = ["standby_cluster": ["host": "127.0.0.1", "port": .int(Int64(cluster.sqlPorts["d1"]!))]]
+            #expect(try await cluster.ask("m1", "PATCH", "/config", follow).0 == 200)
+            try await cluster.eventually("m1 leads a standby cluster") { await standbyLeads("m1", cluster, "m2") }
+            try await arrives(4, from: "d1", at: ["m1", "m2"], cluster)
+            for name in ["m1", "m2"] {
+                #expect(try await cluster.sql(name, "select string_agg(n::text, ' ' order by n) from rows") == "1 2 4")
+                #expect(cluster.log(name).contains("begin: pg_rewind from"), "\(name) was not copied")
+            }
+        }
+    }
+
     /// Without a server to stream from: the log comes from an archive, and nobody is promoted for the lack of one.
     @Test func aStandbyClusterMayLiveFromAnArchiveAlone() async throws {
         try await withAgents(["m1", "d1"]) { cluster in

@@ -202,7 +202,7 @@ import Timekeeping
         }
     }
 
-    @Test func `Data is copied over only when it is empty or diverged, and another member leads`() {
+    @Test func `Data is copied over only when it is empty or diverged, and another leads`() {
         Self.check { observation, _, decision in
             if ["bootstrap.begin-standby", "leaderless.restore"].contains(decision.rule.name) {
                 return observation.server.storage == .empty
@@ -211,7 +211,7 @@ import Timekeeping
             case .clone, .rewind, .reinitialise:
                 guard case .connected(let view, _) = observation.store, let leader = view.leader else { return false }
                 if case .unreadable = observation.server.storage { return decision.operation?.kind == .reinitialise }
-                return leader.name != "h1"
+                return leader.name != "h1" || observation.isFarFromItsRemote
             default: return true
             }
         }
@@ -292,5 +292,15 @@ extension Observation {
     var identityMatches: Bool {
         guard case .connected(let view, _) = store, case .present(let data) = server.storage else { return false }
         return view.initialize == data.systemIdentifier.description
+    }
+}
+
+extension Observation {
+    /// We lead a standby cluster, and its remote server has said for ttl that our log is not its own.
+    fileprivate var isFarFromItsRemote: Bool {
+        guard let remote = settings.standbyCluster, let comparison, comparison.source == remote.name,
+            case .present = server.storage, case .diverged(_, let since, _) = comparison.finding
+        else { return false }
+        return holdsLock && !settings.isPaused && now - since >= settings.ttl
     }
 }

@@ -41,6 +41,14 @@ extension Observation {
         if r.chance(10) { observation.failsafe.accepted = .init(leader: r.pick(["h1", "h2"]), until: now + .seconds(r.pick([-1, 4]))) }
         observation.requests = .random(&r)
         if r.chance(20) { observation.claim = r.pick([2, 6]) }
+        if settings.standbyCluster != nil || r.chance(5) {
+            observation.comparison = r.pick([nil, "remote", "h2"]).map { source in
+                LogComparison(source: source, finding: r.pick([
+                    .shared, .diverged("a", since: now - .seconds(1), isSameNumber: false),
+                    .diverged("b", since: now - .seconds(60), isSameNumber: r.chance(50)),
+                ]))
+            }
+        }
         return observation
     }
 }

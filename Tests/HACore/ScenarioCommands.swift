@@ -200,6 +200,16 @@ extension ScenarioWorld {
         }
     }
 
+    /// `compared remote shared`, `compared h2 diverged since=90 [same-number]`, `compared nobody`
+    mutating func compared(_ a: Arguments) throws {
+        guard let source = a.words.first, a.words.count > 1 else { return observation.comparison = nil }
+        let since = try a.number("since").map { BootInstant.at($0) } ?? observation.now
+        observation.comparison = LogComparison(
+            source: source,
+            finding: a.flag("shared")
+                ? .shared : .diverged("the log parted", since: since, isSameNumber: a.flag("same-number")))
+    }
+
     mutating func guardian(_ a: Arguments) throws {
         switch a.words.first {
         case "absent": observation.guardian = .absent

@@ -50,6 +50,7 @@ struct ScenarioWorld {
         case "member": try member(arguments)
         case "failover": failover(arguments)
         case "failsafe": failsafe(arguments)
+        case "compared": try compared(arguments)
         case "history": try history(arguments)
         case "optime": view.status.optime = try arguments.lsn(0)
         case "lease": try lease(arguments)

@@ -46,7 +46,7 @@ extension LabSuite {
             #expect(ours == "streaming|h2")
             let slots = try await hosts.sql(
                 "h1", "select slot_name, active, restart_lsn is null from pg_replication_slots order by 1")
-            #expect(slots == "h2|t|f\nh2_old|f|t\nh3|t|f")
+            #expect(slots == "h2|t|f\nh2_old|f|f\nh3|t|f", "the slot of before is its owner's, and keeps what it kept")
             let verified = try await hosts.pgadopt("verify", hosts.inventory)
             #expect(verified.status == 0, "\(verified.output)")
             // Nobody else starts or stops it any more.

@@ -100,6 +100,19 @@ import Testing
         else { return #expect(Bool(false), "no common timeline") }
     }
 
+    @Test func twoTimelinesOfOneNumberAreNotOne() {
+        let own = LSN("0/5000200")!
+        let here = Divergence.between(
+            local: Timeline(3), end: own, leader: leader, origin: (Timeline(3), own))
+        #expect(here == .sameNumber(Timeline(3), local: own, leader: LSN("0/5000100")!))
+        guard case .rewindNeeded = Divergence.between(
+            local: Timeline(2), end: own, leader: leader, origin: (Timeline(2), LSN("0/2000000")!))
+        else { return #expect(Bool(false), "timeline 2 is another one") }
+        let same = Divergence.between(
+            local: Timeline(3), end: own, leader: leader, origin: (Timeline(3), LSN("0/5000100")!))
+        #expect(same == .none)
+    }
+
     @Test func aLaterTimelineIsAhead() {
         let ahead = Divergence.between(local: Timeline(4), end: .zero, leader: leader)
         #expect(ahead == .ahead(local: Timeline(4), leader: Timeline(3)))

@@ -45,6 +45,10 @@ struct AgentState {
     var reinitialise: ReinitialiseRequest?
     /// The revision at which we have created `initialize` empty, to make a new cluster.
     var claimedInitialize: Int64?
+    /// In a standby cluster: our log against our upstream's, and when that was last asked for.
+    var comparison: LogComparison?
+    var comparedAt: BootInstant?
+    var comparisonProblem: String?
     /// Member slots that are kept for absent members, too, as `status` publishes them.
     var slotRetention = SlotRetention()
     var retainedSlots: [String] = []

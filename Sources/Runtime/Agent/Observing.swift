@@ -15,6 +15,7 @@ extension Agent {
         state.guardian = await guardObservation()
         state.watchdog = await parts.watchdog.observation(ttl: dynamic.ttl)
         askFailsafeIfNeeded()
+        compareLogs()
     }
 
     func observation() -> Observation {
@@ -30,7 +31,7 @@ extension Agent {
             requests: LocalRequests(
                 restart: state.restartNow ?? state.scheduledRestart.map(Cluster.RestartRequest.init),
                 reinitialise: state.reinitialise),
-            claim: state.claimedInitialize)
+            claim: state.claimedInitialize, comparison: state.comparison)
     }
 
     func coreSettings() -> CoreSettings {

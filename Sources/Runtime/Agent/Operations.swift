@@ -18,6 +18,7 @@ extension Agent {
         }
         log.notice("begin: \(operation.text)")
         state.operation = .running(operation, since: clock.now)
+        state.comparison = nil
         forgetRequest(for: operation)
         running = Task {
             let result: OperationResult

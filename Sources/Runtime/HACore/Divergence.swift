@@ -29,6 +29,7 @@ extension Situation {
         if let standby {
             // Streaming proves it: a wal sender refuses a position that is not in its own history.
             if standby.isStreaming, standby.upstream?.name == leader?.name { return .none }
+            if let compared = comparedDivergence(from: leader?.name) { return .diverged(compared.why) }
             guard let timeline = standby.timeline else { return .unproven("this standby's timeline is not known") }
             return divergence(timeline: timeline, position: standby.replayedLSN ?? standby.lsn)
         }
@@ -105,14 +106,18 @@ extension Situation {
     }
 
     /// After two failures in a row a rewind is not tried again: a fresh copy is.
-    var mayRewind: Bool {
-        settings.usePgRewind && (data?.canRewind ?? false) && (failure(of: .rewind)?.count ?? 0) < 2
-            && !isOnALeadersNumber
+    var mayRewind: Bool { mayRewind(isSameNumber: isOnALeadersNumber) }
+
+    /// - Parameter isSameNumber: the source has a timeline of the same number that is another.
+    func mayRewind(isSameNumber: Bool) -> Bool {
+        settings.usePgRewind && (data?.canRewind ?? false) && (failure(of: .rewind)?.count ?? 0) < 2 && !isSameNumber
+            && rewindSource != nil
     }
 
     /// pg_rewind takes two servers with the same timeline number for the same ("no rewind required").
     private var isOnALeadersNumber: Bool {
         begunTwice || (splitTimeline != nil && newestTimeline == leaderTimeline)
+            || comparedDivergence(from: leader?.name)?.isSameNumber ?? false
     }
 
     private var newestTimeline: Timeline? { data.map { max($0.timeline, $0.newestTimeline?.timeline ?? $0.timeline) } }
@@ -124,12 +129,15 @@ extension Situation {
         return newestTimeline == leaderTimeline && ["in production", "shut down"].contains(data.clusterState)
     }
 
-    var whyNoRewind: String {
+    var whyNoRewind: String { whyNoRewind(isSameNumber: isOnALeadersNumber) }
+
+    func whyNoRewind(isSameNumber: Bool) -> String {
         if let failure = failure(of: .rewind), failure.count >= 2 {
             return "pg_rewind failed \(failure.count) times (\(failure.message))"
         }
-        if isOnALeadersNumber { return "pg_rewind compares timelines by number" }
+        if isSameNumber { return "pg_rewind compares timelines by number" }
         if !settings.usePgRewind { return "use_pg_rewind is off" }
+        if rewindSource == nil { return "there is no primary to rewind to" }
         return "neither checksums nor wal_log_hints are on"
     }
 }

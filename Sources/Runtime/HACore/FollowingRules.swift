@@ -49,10 +49,12 @@ enum FollowingRules {
         Rule(
             95, "return.rewind", .following,
             when: "another member leads, this server has diverged from it, and pg_rewind can bring it back",
-            then: "rewind it to the leader",
+            then: "rewind it to the leader (in a standby cluster to the remote server)",
             { $0.leaderIsAnother && $0.divergence.isDiverged && $0.mayRewind },
             { s, _ in
-                begin(s, "diverged: \(s.divergence.text); rewinding to \(s.leaderName)") { .rewind(from: $0) }
+                begin(s, "diverged: \(s.divergence.text); rewinding to \(s.rewindSource?.name ?? "")") {
+                    .rewind(from: s.rewindSource ?? $0)
+                }
             }),
         Rule(
             96, "return.clone-aside", .following,
@@ -66,9 +68,13 @@ enum FollowingRules {
         Rule(
             97, "return.rewind-unproven", .following,
             when: "another member leads, this former primary cannot prove that it has not diverged, and may rewind",
-            then: "rewind it to the leader, which changes nothing when it had not diverged",
+            then: "rewind it as in 95, which changes nothing when it had not diverged",
             { $0.leaderIsAnother && $0.divergence.isUnproven && $0.isStopped && $0.mayRewind },
-            { s, _ in begin(s, "\(s.divergence.text): rewinding to \(s.leaderName) to be sure") { .rewind(from: $0) } }),
+            { s, _ in
+                begin(s, "\(s.divergence.text): rewinding to \(s.rewindSource?.name ?? "") to be sure") {
+                    .rewind(from: s.rewindSource ?? $0)
+                }
+            }),
         Rule(
             296, "follow.await-history", .following,
             when: "another member leads, this standby is on a timeline that `history` does not tell of, and the leader "

@@ -22,14 +22,17 @@ public struct Observation: Equatable, Sendable {
     public var requests: LocalRequests
     /// The revision at which we have created `initialize` empty; the new cluster is ours to make while it stands.
     public var claim: Int64?
+    /// Nil: no answer yet, or not asked.
+    public var comparison: LogComparison?
 
     public init(
         now: BootInstant, me: String, settings: CoreSettings, server: ServerObservation, store: StoreObservation,
         lease: LeaseObservation, peers: PeerObservation = .init(), operation: OperationObservation = .idle,
         guardian: GuardObservation = .absent, watchdog: WatchdogObservation = .absent,
         failsafe: FailsafeObservation = .init(), wallClock: WallInstant? = nil, requests: LocalRequests = .init(),
-        claim: Int64? = nil
+        claim: Int64? = nil, comparison: LogComparison? = nil
     ) {
+        self.comparison = comparison
         self.watchdog = watchdog
         self.failsafe = failsafe
         self.wallClock = wallClock

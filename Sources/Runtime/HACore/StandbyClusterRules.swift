@@ -1,4 +1,5 @@
 import Cluster
+import Timekeeping
 
 /// The whole cluster follows another one: the lock's holder streams from the remote server and stays a standby.
 /// Without the section `standby_cluster` the rules of promotion apply to it as to any standby with the lock.
@@ -34,6 +35,43 @@ enum StandbyClusterRules {
                     reason: "\(s.requestText) cleared: done, or no such member could lead")
             }),
         Rule(
+            298, "standby-cluster.rewind", .leading,
+            when: "we lead a standby cluster, the remote server has said for ttl that our log is not its own, and pg_rewind "
+                + "can bring us back",
+            then: "rewind to the remote server",
+            { s in s.remoteDivergence.map { s.mayRewind(isSameNumber: $0.isSameNumber) } ?? false },
+            { s, _ in
+                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
+                return Outcome(
+                    .begin(.rewind(from: remote)), reason: "diverged: \(found.why); rewinding to \(s.remoteText)")
+            }),
+        Rule(
+            299, "standby-cluster.clone-aside", .leading,
+            when: "we lead a standby cluster, the remote server has said for ttl that our log is not its own, and pg_rewind "
+                + "cannot bring us back",
+            then: "copy the remote server into a new directory; the old one is moved aside, not removed",
+            { $0.remoteDivergence != nil },
+            { s, _ in
+                guard let remote = s.remote, let found = s.remoteDivergence else { return Outcome(reason: "no remote server") }
+                let why = "diverged: \(found.why); \(s.whyNoRewind(isSameNumber: found.isSameNumber))"
+                return Outcome(
+                    .begin(.clone(from: remote)), reason: "\(why): copying \(s.remoteText), old data kept aside")
+            }),
+        Rule(
+            300, "standby-cluster.compare", .leading,
+            when: "we lead a standby cluster, the server does not stream from the remote one, and that one has yet to tell "
+                + "that our log is part of its own",
+            then: "wait for its answer: PostgreSQL compares timelines by number, and would mix two of one number",
+            { s in s.leadsStandbyCluster && !s.streams(from: s.remote) && !s.remoteShares },
+            { s, _ in
+                guard case .diverged(let why, let since, _) = s.comparison(with: s.remote?.name) else {
+                    return Outcome(reason: "\(s.me) leads the standby cluster: asking \(s.remoteText) for its timelines")
+                }
+                return Outcome(
+                    reason: "\(s.me) leads the standby cluster and has diverged from \(s.remoteText): \(why)",
+                    wake: since + s.settings.ttl)
+            }),
+        Rule(
             243, "standby-cluster.follow", .leading,
             when: "we lead a standby cluster, and the server does not stream from the remote one",
             then: "point it there, by reload",
@@ -57,8 +95,10 @@ enum StandbyClusterRules {
         then: "start it as a standby of the remote server",
         { $0.iHoldTheLock && $0.isStopped && $0.remote != nil && $0.data != nil },
         { s, _ in
-            Outcome(
-                .begin(.start(.standby(s.remote))),
+            // A former primary streams only when the remote server has told that it may.
+            let upstream = s.hasStandbySignal || s.remoteShares ? s.remote : nil
+            return Outcome(
+                .begin(.start(.standby(upstream))),
                 reason: "\(s.me) leads the standby cluster: starting as a standby of \(s.remoteText)")
         })
 }
@@ -66,6 +106,13 @@ enum StandbyClusterRules {
 extension Situation {
     var remote: Upstream? { settings.standbyCluster }
     var leadsStandbyCluster: Bool { iHoldTheLock && iAmStandby && remote != nil }
+    /// Streaming from it cannot go wrong: it has all that we have. An archive is trusted.
+    fileprivate var remoteShares: Bool {
+        remote.map { $0.isArchive || comparison(with: $0.name) == .shared } ?? false
+    }
+    fileprivate var remoteDivergence: (why: String, isSameNumber: Bool)? {
+        leadsStandbyCluster && !isPaused ? comparedDivergence(from: remote?.name) : nil
+    }
     fileprivate var remoteText: String { remote?.place ?? "nobody" }
     fileprivate var namedCandidates: [String] {
         candidates.filter { request?.candidate == nil || request?.candidate == $0 }

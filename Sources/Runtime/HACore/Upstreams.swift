@@ -11,6 +11,13 @@ extension Situation {
         return upstream
     }
 
+    /// What this server is rewound to, which must be a primary: before PostgreSQL 16 pg_rewind misreads the timeline of a
+    /// source that is a standby, and the leader of a standby cluster is one. Nil: there is only an archive.
+    var rewindSource: Upstream? {
+        guard let remote else { return leaderUpstream }
+        return remote.isArchive ? nil : remote
+    }
+
     /// Host, port and slot decide; the name is only how we call it.
     func streams(from wanted: Upstream?) -> Bool {
         if let wanted, wanted.isArchive, let standby { return standby.upstream == nil }

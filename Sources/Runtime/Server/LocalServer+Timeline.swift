@@ -55,18 +55,22 @@ extension LocalServer {
     }
 
     /// Whether this server can follow `leader` as it is. Works on a running standby and on a stopped server.
-    public func divergence(from leader: Upstream, by deadline: BootInstant) async throws -> Divergence {
+    /// - Parameter newest: the newest timeline in our pg_wal as last observed.
+    public func divergence(
+        from leader: Upstream, newest: ServerObservation.TimelineOrigin? = nil, by deadline: BootInstant
+    ) async throws -> Divergence {
+        let origin = newest.map { ($0.timeline, $0.start) }
         let history = try await history(of: leader, by: deadline)
         if adopt() != nil {
             let answer = try status(from: try await query(Self.observationSQL, by: deadline))
             guard let timeline = answer.timeline else {
                 throw ServerError(.unsupported, "the server does not tell its timeline")
             }
-            return .between(local: timeline, end: answer.lsn, leader: history)
+            return .between(local: timeline, end: answer.lsn, leader: history, origin: origin)
         }
         let data = try await controlData(by: deadline)
         if let end = data.minimumRecoveryEnd, let timeline = data.minimumRecoveryTimeline {
-            return .between(local: timeline, end: end, leader: history)
+            return .between(local: timeline, end: end, leader: history, origin: origin)
         }
         guard data.isShutDown else {
             // After a crash the end of the log is unknown before recovery; only an equal timeline needs no more.
@@ -75,7 +79,7 @@ extension LocalServer {
                 + "\(history.timeline): what was written last must be compared")
         }
         let end = try await endOfRecord(at: data.checkpoint, on: data.timeline, by: deadline)
-        return .between(local: data.timeline, end: end, leader: history)
+        return .between(local: data.timeline, end: end, leader: history, origin: origin)
     }
 
     /// The first byte after the record at `position`, by pg_waldump. The last record of a log is followed by none,

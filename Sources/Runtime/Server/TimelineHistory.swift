@@ -43,11 +43,25 @@ public enum Divergence: Equatable, Sendable {
     case rewindNeeded(reason: String)
     /// It is on a later timeline than the leader: the leader is not the newest.
     case ahead(local: Timeline, leader: Timeline)
+    /// Both are on a timeline of this number, and they are two: neither streaming nor pg_rewind notices.
+    case sameNumber(Timeline, local: LSN, leader: LSN)
 
     /// - Parameters:
     ///   - end: the end of our log. Former primary: the end of its shutdown checkpoint record; standby: the last
     ///     replayed or received byte, whichever is further.
-    public static func between(local: Timeline, end: LSN, leader: TimelineHistory) -> Divergence {
+    ///   - origin: the newest timeline in our pg_wal, and where it began.
+    public static func between(
+        local: Timeline, end: LSN, leader: TimelineHistory, origin: (timeline: Timeline, start: LSN)? = nil
+    ) -> Divergence {
+        if let origin, origin.timeline <= leader.timeline,
+            let theirs = leader.end(of: Timeline(origin.timeline.rawValue &- 1)), theirs != origin.start
+        {
+            if origin.timeline == leader.timeline {
+                return .sameNumber(origin.timeline, local: origin.start, leader: theirs)
+            }
+            return .rewindNeeded(
+                reason: "timeline \(origin.timeline) began at \(origin.start) here and at \(theirs) at the leader")
+        }
         if local == leader.timeline { return .none }
         if local > leader.timeline { return .ahead(local: local, leader: leader.timeline) }
         guard let switchPoint = leader.end(of: local) else {
