@@ -3,6 +3,7 @@ import Certificates
 import Cluster
 import Glibc
 import JSON
+import Kernel
 import Testing
 
 /// A server that listens on its own host only, with its agent's relay before it: a replica is built and streams through
@@ -26,6 +27,13 @@ import Testing
             .replacing("replication: {username: postgres}", with: "replication: {username: repl, password: secret}")
     }
 
+    /// Kilobytes.
+    private func memory(of pid: pid_t, _ name: String) -> Int {
+        let text = (try? readSmallText("/proc/\(pid)/status")) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+        return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+
     @Test func aReplicaLivesThroughTheRelayAndAfterIt() async throws {
         try await withAgents(["a", "b"]) { harness in
             let port = try freePorts(1)[0]
@@ -46,14 +54,20 @@ import Testing
 
             try await harness.startLegacyPrimary("a")
             try await harness.sql("a", "create role repl login replication password 'secret'")
-            try harness.startAgent("a")
+            try await harness.sql("a", "create table big as select n, repeat(md5(n::text), 40) as t "
+                + "from generate_series(1, 60000) n")
+            let agent = try harness.startAgent("a").identity.pid
             try await harness.eventually("a leads behind its relay") {
                 let member = try await harness.view().members.first { $0.name == "a" }
                 return member?.connURL == "postgres://127.0.0.1:\(port)/postgres"
                     && member?.other["pgadopt_relay"]?["connections"]?.int == 0
             }
+            let before = memory(of: agent, "VmRSS")
             try harness.startAgent("b")
             try await harness.eventually("b streams through the relay") { await harness.streams("b") }
+            // A base backup of 90 MB went through.
+            let grown = memory(of: agent, "VmHWM") - before
+            #expect(grown < 12_000, "the agent's memory grew by \(grown) kB from \(before) kB")
             let upstream = try await harness.sql("b", "show primary_conninfo")
             #expect(upstream?.contains("port=\(port)") == true && upstream?.contains("sslmode=verify-full") == true)
             #expect(try await harness.sql("a", "select client_addr is null from pg_stat_replication") == "t")

@@ -45,7 +45,7 @@ extension PlanContext {
     /// The replicas cannot reach the server itself. A plan that restarts it needs no relay.
     var isRelayed: Bool {
         guard restartWindow == nil, !replicas.isEmpty, let value = sql.setting("listen_addresses") else { return false }
-        return ListenAddresses(value).isLocal
+        return ListenAddresses(value).keepsOut(fromAddress: primary.address)
     }
 
     /// Where replicas connect to: the server, or its relay.
@@ -60,7 +60,7 @@ extension PlanContext {
         var running = ListenAddresses(setting.value)
         // After the restart the value is that of an earlier plan of ours.
         let isOurs = setting.sourceFile == settingsFile(of: primary).path
-        guard running.isLocal || isOurs else { return nil }
+        guard running.keepsOut(fromAddress: primary.address) || isOurs else { return nil }
         running.entries.removeAll { isOurs && ownAddresses(of: primary).contains($0) }
         guard let address = ownAddresses(of: host).first else { return "*" }
         return running.adding(address).value

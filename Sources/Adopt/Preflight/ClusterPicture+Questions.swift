@@ -12,7 +12,8 @@ extension ClusterPicture {
 
     /// Replicas cannot reach the primary's server, and come through the relay of its agent.
     var isRelayed: Bool {
-        !replicas.isEmpty && setting("listen_addresses").map { ListenAddresses($0).isLocal } ?? false
+        guard let primary, !replicas.isEmpty, let value = setting("listen_addresses") else { return false }
+        return ListenAddresses(value).keepsOut(fromAddress: primary.spec.address)
     }
 
     var details: ServerDetails? { primaryServer?.details }

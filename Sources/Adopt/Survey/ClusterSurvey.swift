@@ -76,7 +76,7 @@ private func reach(_ peer: HostSpec, in spec: ClusterSpec, _ server: ServerFacts
     if peer.role == .witness { return [] }
     let port = peer.postgres.merged(over: spec.postgres).port ?? server?.port ?? 5432
     let addresses = server?.sql?.setting("listen_addresses")
-    let isRelayed = peer.role == .primary && addresses.map { ListenAddresses($0).isLocal } ?? false
+    let isRelayed = peer.role == .primary && addresses.map { ListenAddresses($0).keepsOut(fromAddress: peer.address) } ?? false
     return [.init(host: peer.address, port: port), .init(host: peer.address, port: spec.replicas.restPort)]
         + (isRelayed ? [.init(host: peer.address, port: spec.replicas.portOfRelay)] : [])
 }

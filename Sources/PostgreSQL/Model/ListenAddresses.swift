@@ -12,6 +12,12 @@ public struct ListenAddresses: Equatable, Sendable {
         entries.allSatisfy { $0.lowercased() == "localhost" || IPAddress($0)?.isLoopback == true }
     }
 
+    /// True: others cannot come by this address, the one that they know, because the server is local.
+    public func keepsOut(fromAddress address: String) -> Bool {
+        let isOwn = entries.contains(address) || !entries.isEmpty && IPAddress(address)?.isLoopback == true
+        return isLocal && !isOwn
+    }
+
     public var isEverywhere: Bool { entries.contains { ["*", "0.0.0.0", "::"].contains($0) } }
 
     /// What is listened at besides: the owner's own addresses stay.

@@ -306,7 +306,10 @@ struct AdoptedCluster {
 
     /// The member's server, as it runs, listens on its own host only.
     func isLocal(_ host: String) -> Bool {
-        server(host)?.sql?.setting("listen_addresses").map { ListenAddresses($0).isLocal } ?? false
+        guard let value = server(host)?.sql?.setting("listen_addresses"),
+            let address = spec.members.first(where: { $0.name == host })?.address
+        else { return false }
+        return ListenAddresses(value).keepsOut(fromAddress: address)
     }
 
     /// The member a standby streams from, by its receiver's address.
