@@ -96,8 +96,12 @@ let package = Package(
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ]),
+        module("Relay", "Sources/Runtime/Relay", nio + [
+            "Timekeeping", log, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"), .product(name: "NIOTLS", package: "swift-nio"),
+        ]),
         module("Agent", "Sources/Runtime/Agent", [
-            "HACore", "Server", "Store", "API", "Guard", "Configuration", "Kernel", "Etcd", "JSON", "PostgresModel", "Cluster",
+            "HACore", "Server", "Store", "API", "Guard", "Relay", "Configuration", "Kernel", "Etcd", "JSON", "PostgresModel", "Cluster",
             "Timekeeping", log,
         ] + nio),
 
@@ -118,11 +122,12 @@ let package = Package(
             "API", "Cluster", "Etcd", "EtcdFixture", "JSON", "Kernel", "PostgresClient", "PostgresModel", "Store", "Timekeeping",
         ] + nio),
         tests("Agent", [
-            "Agent", "AgentFixture", "API", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
+            "Agent", "AgentFixture", "API", "Certificates", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
             "Server", "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
+        tests("Relay", ["Relay", "Certificates", "Kernel", "Timekeeping", log] + nio),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
         tests("Server", ["Server", "HACore", "Kernel", "PostgresClient", "PostgresModel", "Timekeeping", log]),
         tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),

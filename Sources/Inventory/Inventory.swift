@@ -237,10 +237,13 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
     /// Given: replicas are restored from this repository; nil: they are copied by pg_basebackup.
     public var pgBackRest: BackrestSpec?
 
+    /// The port of the replication relay, where a primary that listens on its own host only needs one.
+    public var relayPort: Int?
+
     public init(
         maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, maxLatency: Int? = defaultMaxLatency,
         cloneFrom: CloneSource? = nil, compress: CopyCompression? = nil, restPort: Int = 8008,
-        pgBackRest: BackrestSpec? = nil
+        relayPort: Int? = nil, pgBackRest: BackrestSpec? = nil
     ) {
         self.maxRate = maxRate
         self.checkpoint = checkpoint
@@ -248,8 +251,12 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
         self.cloneFrom = cloneFrom
         self.compress = compress
         self.restPort = restPort
+        self.relayPort = relayPort
         self.pgBackRest = pgBackRest
     }
+
+    /// Default: 100 above the REST API's.
+    public var portOfRelay: Int { relayPort ?? (restPort <= 65_435 ? restPort + 100 : restPort - 100) }
 }
 
 /// What replicas are copied from, where there is a choice.

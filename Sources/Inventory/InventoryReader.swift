@@ -125,9 +125,10 @@ struct InventoryReader {
         if let node, let managed = readManagedStore(node, &report) {
             return managedStore(node, managed, of: cluster, hosts)
         }
-        if let node, node.mapping != nil, node["endpoints"] == nil {
+        // A key with nothing after its colon is a key not given.
+        if let node, node.mapping != nil, node["endpoints"]?.isNull != false {
             report.error(
-                "store has no 'endpoints'", at: node.position,
+                "store has no 'endpoints'", at: node["endpoints"]?.position ?? node.position,
                 allowed: "\(ValueType.list(of: .endpoint).allowed), or 'store: managed'")
         }
         let endpoints = node?["endpoints"]?.sequence ?? []
@@ -182,7 +183,8 @@ struct InventoryReader {
             maxLatency: maxLatency(node?["max_latency"]),
             cloneFrom: node?["clone_from"]?.asText.flatMap { CloneSource(rawValue: $0) },
             compress: node?["compress"]?.asText.flatMap { CopyCompression(rawValue: $0) },
-            restPort: node?["rest_port"]?.asInt ?? 8008, pgBackRest: readBackrest(node?["pgbackrest"]))
+            restPort: node?["rest_port"]?.asInt ?? 8008, relayPort: node?["relay_port"]?.asInt,
+            pgBackRest: readBackrest(node?["pgbackrest"]))
     }
 
     private func maxLatency(_ node: YAMLNode?) -> Int? {

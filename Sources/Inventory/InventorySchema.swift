@@ -72,6 +72,8 @@ public enum InventorySchema {
         KeySpec("compress", .oneOf(["auto"] + CopyCompression.allCases.map(\.rawValue)), default: "auto",
             "Compress copies on their way (PostgreSQL 15 and later); auto: where the link is known to be slow"),
         KeySpec("rest_port", .port, default: "8008", "Port of the agents' REST API"),
+        KeySpec("relay_port", .port, example: "8108",
+            "Port of the replication relay, for a primary that listens on its own host only; absent: rest_port + 100"),
         KeySpec("pgbackrest", .section(pgBackRest),
             "Restore replicas from this repository of yours instead of copying the primary"),
     ])

@@ -29,6 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
         let missing = control.spec.members.map(\.name).filter { view.member($0)?.state != .running }
         let problems = (view.leader == nil ? ["no leader"] : [])
             + (missing.isEmpty ? [] : ["not running: \(missing.joined(separator: ", "))"])
+            + view.relayProblems
         if json {
             print(StatusJSON().text(cluster: control.spec.name, view, problems: problems))
         } else {

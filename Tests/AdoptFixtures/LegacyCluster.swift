@@ -126,6 +126,23 @@ public enum LegacyCluster {
         return facts
     }()
 
+    /// The same, but the server listens on its own host only.
+    public static func local(_ addresses: String = "localhost") -> ClusterFacts {
+        var facts = Self.facts
+        for index in facts.hosts[0].servers[0].sql?.settings.indices ?? 0..<0
+        where facts.hosts[0].servers[0].sql?.settings[index].name == "listen_addresses" {
+            facts.hosts[0].servers[0].sql?.settings[index].value = addresses
+        }
+        for (index, address) in ["10.77.0.1", "10.77.0.2", "10.77.0.3"].enumerated() {
+            facts.hosts[index].network.addresses = ["\(address)/24"]
+        }
+        return facts
+    }
+
+    public static var localPlan: Plan {
+        get throws { try planner.plan(spec, local(), findings) }
+    }
+
     /// The same, but h2 streams from h1 already, with a directory, a port and a slot of its own, as pg_basebackup -R
     /// sets one up.
     public static let withStandby: ClusterFacts = {

@@ -126,7 +126,8 @@ import YAML
             "p.yml:11:18: 'mode' is 'sometimes'; allowed: off, automatic, required",
             "p.yml:11:44: 'safety_margin' is 'long'; allowed: a time such as 5, or -1 for half of the ttl",
             "p.yml:12:11: unknown key 'guardd' in pgadopt; allowed: runtime_dir, state_dir, guard, config_file, hba_file, "
-                + "ident_file, include_file, legacy_unit, postmaster_options, store_leader_apart; did you mean 'guard'?",
+                + "ident_file, include_file, legacy_unit, postmaster_options, store_leader_apart, relay; "
+                + "did you mean 'guard'?",
             "p.yml:13:1: the key 'scope' is already there at line 1",
         ])
     }

@@ -69,7 +69,9 @@ import Testing
             #expect(reading.problems.map(\.position) == reading.problems.map(\.position).sorted())
             for cluster in reading.inventory?.clusters ?? [] {
                 #expect(cluster.hosts.filter { $0.role == .primary }.count == 1)
-                #expect(!cluster.replicaHosts.isEmpty && !cluster.store.endpoints.isEmpty)
+                #expect(
+                    !cluster.replicaHosts.isEmpty && !cluster.store.endpoints.isEmpty,
+                    "\(String(decoding: bytes, as: UTF8.self))")
             }
         }
     }

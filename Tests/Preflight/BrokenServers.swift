@@ -135,9 +135,32 @@ let brokenServers: [Broken] = [
         $0.server { $0.hbaText = "local all postgres peer\nhost all all 127.0.0.1/32 scram-sha-256\n" }
         activity { $0.clients = [ClientFacts(user: "app", database: "shop", address: "127.0.0.1")] }(&$0)
     },
-    Broken("hba.relay-danger", "p", .fail, "line 2") {
+    Broken("hba.relay-danger", "p", .warn, "line 2") {
         $0.set("listen_addresses", "localhost")
         $0.server { $0.hbaText = "local all postgres peer\nhost replication all 127.0.0.1/32 trust\n" }
+    },
+    Broken("hba.relay-danger", "p", .fail, "line 2: host all all samenet trust would let the network in") {
+        $0.set("listen_addresses", "localhost")
+        $0.server { $0.hbaText = "local all postgres peer\nhost all all samenet trust\n" }
+    },
+    Broken("hba.relay-danger", "p", .fail, "line 1: host all all 0.0.0.0/0 trust") {
+        $0.set("listen_addresses", "")
+        $0.server { $0.hbaText = "host all all 0.0.0.0/0 trust\nlocal all postgres peer\n" }
+    },
+    Broken("hba.relay-danger", "p", .fail, "pgadopt_replication is a superuser") {
+        $0.set("listen_addresses", "127.0.0.1,::1")
+        $0.sql {
+            $0.roles.append(
+                RoleFacts(name: "pgadopt_replication", isSuperuser: true, canReplicate: true, canLogin: true))
+        }
+    },
+    Broken("hba.relay-danger", "p", .warn, "not by way of the relay, whose login is asked for its password") {
+        $0.set("listen_addresses", "localhost")
+        $0.server { $0.hbaText = "local all postgres peer\nlocal replication all trust\n" }
+    },
+    Broken("ports.free", "p", .fail, "8108 (the replication relay)") {
+        $0.set("listen_addresses", "localhost")
+        $0.facts.hosts[0].listeningPorts.append(8108)
     },
     Broken("hba.external", "p", .warn, "ldap (line 2)") {
         $0.server { $0.hbaText = "local all postgres peer\nhost all all 10.0.0.0/8 ldap ldapserver=x\n" }

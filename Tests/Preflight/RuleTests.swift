@@ -79,7 +79,12 @@ let broken: [Broken] = [
     Broken("wal.slots", "p", .fail, "max_replication_slots = 1, 0 in use, 2 needed") {
         $0.set("max_replication_slots", "1")
     },
-    Broken("net.listen-addresses", "p", .fail, "this host only") {
+    Broken("net.listen-addresses", "p", .fail, "does not name") {
+        $0.set("listen_addresses", "192.168.0.1")
+        $0.facts.hosts[1].reach[0].outcome = .refused
+        $0.facts.hosts[2].reach[0].outcome = .refused
+    },
+    Broken("net.listen-addresses", "p", .warn, "this host only: until the next planned restart replicas come") {
         $0.set("listen_addresses", "localhost")
         $0.facts.hosts[1].reach[0].outcome = .refused
         $0.facts.hosts[2].reach[0].outcome = .refused

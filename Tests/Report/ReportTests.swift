@@ -24,6 +24,26 @@ import Testing
         try expectGolden(PlanText().text(BackedUpCluster.plan), "plan-backup.txt")
     }
 
+    @Test func `A plan for a server that listens on its own host only reads as in its golden file`() throws {
+        try expectGolden(PlanText(showsFiles: true).text(LegacyCluster.localPlan), "plan-local.txt")
+    }
+
+    @Test func `Status shows the replication relay`() throws {
+        var view = StatusFixture.view
+        view.members[0].connURL = "postgres://10.77.0.1:8108/postgres"
+        view.members[0].pendingRestartReason = [
+            "listen_addresses": ["old_value": "localhost", "new_value": "localhost,10.77.0.1"]
+        ]
+        view.members[0].other["pgadopt_relay"] = [
+            "address": "10.77.0.1:8108", "connections": 2, "certificate_ends": 1_890_000_000,
+        ]
+        try expectGolden(StatusText().text(cluster: "shop", view), "status-relay.txt")
+        view.members[0].other["pgadopt_relay"] = [
+            "address": "10.77.0.1:8108", "problem": "the relay cannot listen at 10.77.0.1:8108",
+        ]
+        #expect(StatusText().text(cluster: "shop", view).contains("it does not run"))
+    }
+
     @Test func `A plan that makes the store reads as in its golden file`() throws {
         try expectGolden(PlanText(showsFiles: true).text(ManagedCluster.plan), "plan-managed.txt")
     }

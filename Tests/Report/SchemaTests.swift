@@ -49,7 +49,8 @@ import Testing
         let upgrade = try LegacyCluster.planner.upgrade(LegacyCluster.spec, LegacyCluster.adopted, installed: [:])
         let plans = [
             try LegacyCluster.plan, try LegacyCluster.restartPlan(), try Self.operatorPlan(), try LegacyCluster.standbyPlan,
-            upgrade, try LegacyCluster.leavePlan, try ManagedCluster.plan, try BackedUpCluster.plan,
+            upgrade, try LegacyCluster.leavePlan, try LegacyCluster.localPlan, try ManagedCluster.plan,
+            try BackedUpCluster.plan,
             try LegacyCluster.planner.plan(ManagedCluster.spec(), ManagedCluster.adopted(days: 1), []),
         ]
         for plan in plans {
@@ -71,6 +72,9 @@ import Testing
         view.config = ConfigKey(modRevision: 1, value: ["pause": true])
         view.failover = FailoverKey(
             modRevision: 2, leader: "h1", candidate: "h2", scheduledAt: "2026-11-28T02:00:00+00:00")
+        view.members[0].other["pgadopt_relay"] = [
+            "address": "10.77.0.1:8108", "connections": 2, "certificate_ends": 1_890_000_000, "problem": "x",
+        ]
         for (view, problems) in [(StatusFixture.view, []), (view, ["not running: h3"]), (ClusterView(), ["no leader"])] {
             let json = try JSON(parsing: StatusJSON().text(cluster: "shop", view, problems: problems))
             #expect(schema.problems(json) == [], "\(json.prettyText)")

@@ -42,7 +42,9 @@ extension PlanContext {
 
     private func postgresSection(of host: HostSpec) -> AgentConfiguration.Postgres {
         let port = port(of: host)
-        let listen = (model(of: host).sql?.setting("listen_addresses") ?? "*").split(separator: ",").map { $0.filter { $0 != " " } }
+        let running = model(of: host).sql?.setting("listen_addresses") ?? "*"
+        let wanted = standbys[host.name] == nil ? wantedListenAddresses(of: host) : nil
+        let listen = ListenAddresses(wanted ?? running).entries
         var section = AgentConfiguration.Postgres(
             listen: ListenAddress(hosts: listen.isEmpty ? ["localhost"] : listen, port: port),
             connectAddress: HostPort(host: host.address, port: port), dataDirectory: dataDirectory(of: host),
@@ -67,7 +69,8 @@ extension PlanContext {
             stateDirectory: layout.agentState, configFile: isOutside ? model.configFile : nil,
             hbaFile: isOutside ? model.hbaFile : nil, identFile: isOutside ? model.identFile : nil,
             includeFile: settingsPath(of: host), legacyUnit: legacyUnit(of: host),
-            storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address })
+            storeLeaderApart: spec.store.endpoints.contains { HostPort($0, defaultPort: 2379)?.host == host.address },
+            relay: relaySection(of: host))
     }
 
     private func credentials(_ role: String) -> Login {
@@ -96,8 +99,8 @@ extension PlanContext {
     /// (disturb nobody): the agent's own user cannot ask systemd once D-Bus has been stopped.
     /// KillMode=process: PostgreSQL outlives the agent. After=etcd.service: on a host that runs the store too,
     /// the agent can give its lease back before the store goes down. WatchdogSec: until the agent names a shorter
-    /// time; one whose loop hangs is replaced, and the guard sees to the server meanwhile. The OOM setting protects agent and guard;
-    /// PostgreSQL's backends go back to 0 by PG_OOM_ADJUST_FILE.
+    /// time; one whose loop hangs is replaced, and the guard sees to the server meanwhile. The OOM setting protects agent
+    /// and guard; PostgreSQL's backends go back to 0 by PG_OOM_ADJUST_FILE.
     static let unitTemplate = """
         # Written by pgadopt; one instance a cluster. It stays as it is until adoption is taken back.
         [Unit]

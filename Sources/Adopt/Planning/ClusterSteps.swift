@@ -67,22 +67,25 @@ extension PlanContext {
 
     private func secretsSteps() -> [PlannedStep] {
         let members = spec.members.filter { !isAdopted($0) || $0.name == primary.name }
-        guard members.contains(where: { !isAdopted($0) }) else { return [] }
+        guard members.contains(where: { !isAdopted($0) }) else { return relayRenewalSteps() }
         let sorted = members.filter { $0.name == primary.name } + members.filter { $0.name != primary.name }
         return sorted.map(secretsStep)
     }
 
     private func secretsStep(_ host: HostSpec) -> PlannedStep {
         let isPrimary = host.name == primary.name
-        let change = SecretsChange(
+        var change = SecretsChange(
             directory: layout.secrets, osUser: osUser(of: host),
             roles: [Layout.replicationRole, Layout.rewindRole], copiedFrom: isPrimary ? nil : primary.name,
             shipped: shippedSecrets(to: host), passfile: layout.passfile)
+        change.relay = relayCertificates(of: host)
+        let certificate = isRelayed ? ", and a certificate for the replication relay" : ""
         return PlannedStep(
             host: host.name, kind: .secrets(change), effect: .none,
             summary: isPrimary
                 ? "make random passwords for our two roles in \(layout.secrets), readable by \(change.osUser) only"
-                : "copy the roles' passwords to \(layout.secrets), readable by \(change.osUser) only",
+                    + certificate
+                : "copy the roles' passwords to \(layout.secrets), readable by \(change.osUser) only" + certificate,
             estimate: StepEstimate(.milliseconds(300)), undo: "remove \(layout.secrets)")
     }
 
@@ -150,8 +153,8 @@ extension PlanContext {
         return PlannedStep(
             host: host.name, kind: .hba(change), effect: .reload,
             summary: (departures.isEmpty
-                ? "add \(hbaRules().count) rules for our roles to the top of \(change.edit.path), reload, "
-                : "leave only the \(hbaRules().count) rules of the members that stay in our block of "
+                ? "add \(hbaRules(of: host).count) rules for our roles to the top of \(change.edit.path), reload, "
+                : "leave only the \(hbaRules(of: host).count) rules of the members that stay in our block of "
                     + "\(change.edit.path), reload, ")
                 + "and prove them by a connection from \(change.probes.first?.host ?? "the primary")",
             estimate: StepEstimate(.seconds(1)),
@@ -206,6 +209,10 @@ extension PlanContext {
         let deed =
             if change.role == .leader {
                 "takes over process \(server.postmasterPID) as it runs and gets the lease"
+                    + (isRelayed
+                        ? "; until the next planned restart it relays replication from "
+                            + "\(HostPort(host: host.address, port: spec.replicas.portOfRelay)) to the server's socket"
+                        : "")
             } else if let postmaster = change.postmaster {
                 "takes over process \(postmaster.pid), the standby, as it runs"
             } else {

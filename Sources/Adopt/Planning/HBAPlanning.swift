@@ -3,8 +3,8 @@ import PostgresModel
 
 extension PlanContext {
     /// The rules every member needs, for every member's address: after a failover any of them is the source.
-    func hbaRules() -> [String] {
-        var rules: [String] = []
+    func hbaRules(of member: HostSpec) -> [String] {
+        var rules = localRule(of: member)
         for host in spec.members {
             let address = hbaAddress(host.address)
             rules.append("host replication \(Layout.replicationRole) \(address) scram-sha-256")
@@ -19,9 +19,10 @@ extension PlanContext {
         guard let path = running.hbaFile, let before = running.hbaText else {
             throw PlanningError(.missingFacts, host: host.name, "pg_hba.conf could not be read")
         }
-        let edit = FileEdit(path: path, edit: .managedBlock(hbaRules()), before: before)
+        let edit = FileEdit(path: path, edit: .managedBlock(hbaRules(of: host)), before: before)
         let isPrimary = host.name == primary.name
-        let probes = (isPrimary ? Array(replicas.prefix(1)) : [primary]).map { client in
+        let clients = isPrimary ? Array(replicas.prefix(1)) : [primary]
+        let probes = isRelayed && isPrimary ? [relayProbe()] : clients.map { client in
             HBAChange.Probe(
                 host: client.name, address: host.address, port: running.port, role: Layout.rewindRole,
                 passfile: layout.passfile, osUser: osUser(of: client), binDirectory: binDirectory(of: client))
@@ -29,6 +30,25 @@ extension PlanContext {
         return HBAChange(
             server: running.local, edit: edit, probes: probes, stateDirectory: layout.state,
             dataDirectory: isPrimary ? nil : running.dataDirectory)
+    }
+
+    /// A relay's login is asked for its password, whatever the owner's rules say of the socket. Once written, the rule
+    /// stays: it takes nothing from anybody.
+    private func localRule(of host: HostSpec) -> [String] {
+        let rule = "local replication \(Layout.replicationRole) scram-sha-256"
+        let text = facts.host(host.name)?.servers.first {
+            $0.control?.systemIdentifier == control.systemIdentifier
+        }?.hbaText
+        let isThere = text.flatMap { HBAFile(text: $0).managedLines }?.contains(rule) ?? false
+        return isRelayed || isThere ? [rule] : []
+    }
+
+    /// Nobody reaches the server from elsewhere; what the relay will do is tried.
+    private func relayProbe() -> HBAChange.Probe {
+        HBAChange.Probe(
+            host: primary.name, address: socketDirectory, port: server.port, role: Layout.replicationRole,
+            passfile: layout.passfile, osUser: osUser(of: primary), binDirectory: binDirectory(of: primary),
+            replicates: true)
     }
 
     /// pg_hba.conf wants a mask for addresses and none for names.

@@ -50,6 +50,8 @@ public struct BaseBackupChange: Codable, Equatable, Sendable {
     public var compression: CopyCompression?
     /// Given: pgBackRest restores it, and nothing is copied from the source.
     public var restore: BackrestRestore?
+    /// The source is the relay of the primary's agent; nil: the server itself.
+    public var relay: RelayAccess?
 
     public init(
         member: String, dataDirectory: String, osUser: String, binDirectory: String, sourceHost: String,

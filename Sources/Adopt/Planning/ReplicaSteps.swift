@@ -70,7 +70,7 @@ extension PlanContext {
         var change = BaseBackupChange(
             member: host.name, dataDirectory: dataDirectory(of: host), osUser: osUser(of: host),
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
-            sourcePort: server.port, role: Layout.replicationRole, passfile: layout.passfile,
+            sourcePort: sourcePort, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate,
             latencyLimit: restore == nil ? options.maxLatency : nil, checkpoint: options.checkpoint,
             size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize, systemIdentifier: control.systemIdentifier,
@@ -78,6 +78,7 @@ extension PlanContext {
             walDirectory: place.directory, workDirectory: layout.build)
         change.restore = restore
         change.standby = clone.map(copySource)
+        change.relay = restore == nil ? relayAccess : nil
         if restore == nil { change.compression = try compression(from: clone ?? primary, to: host) }
         let estimate = buildEstimate(to: host, from: clone ?? primary)
         var left = change.walDirectory.map { ", its WAL into \($0)" } ?? ""
@@ -144,8 +145,8 @@ extension PlanContext {
 
     func primaryConnection(for host: HostSpec) -> ConnectionInfo {
         .replication(
-            host: primary.address, port: server.port, user: Layout.replicationRole, passfile: layout.passfile,
-            applicationName: host.name)
+            host: primary.address, port: sourcePort, user: Layout.replicationRole, passfile: layout.passfile,
+            applicationName: host.name, extra: relayAccess?.settings ?? [])
     }
 
     private func streamingStep(_ host: HostSpec) -> PlannedStep {

@@ -41,6 +41,9 @@ extension PlanContext {
     private func restartOnlyWishes() -> [(name: String, value: String)] {
         var wishes = [("hot_standby", "on"), ("cluster_name", spec.name)]
         if !control.dataChecksums { wishes.insert(("wal_log_hints", "on"), at: 0) }
+        if !replicas.isEmpty, let addresses = wantedListenAddresses(of: primary) {
+            wishes.append(("listen_addresses", addresses))
+        }
         return wishes
     }
 
@@ -130,7 +133,11 @@ extension PlanContext {
         var values: [String: String] = [:]
         for change in settingsOfPrimary().settings { values[change.name] = change.new }
         // Each host has its own disk.
-        if host.name != primary.name { values["max_slot_wal_keep_size"] = nil }
+        if host.name != primary.name {
+            values["max_slot_wal_keep_size"] = nil
+            // A standby that runs keeps its own.
+            values["listen_addresses"] = standbys[host.name] == nil ? wantedListenAddresses(of: host) : nil
+        }
         let sockets = model(of: host).socketDirectories
         if !sockets.isEmpty { values["unix_socket_directories"] = sockets.joined(separator: ",") }
         if let standby = standbys[host.name] { return parameters(values, ofStandby: standby) }

@@ -62,6 +62,8 @@ public struct SecretsChange: Codable, Equatable, Sendable {
     public var shipped: [Shipped]
     /// Where a passfile for the agent's and pg_basebackup's connections is written.
     public var passfile: String
+    /// Certificates for the replication relay; nil: none is needed.
+    public var relay: RelayCertificates?
 }
 
 /// Roles of our own in the server.
@@ -92,6 +94,8 @@ public struct HBAChange: Codable, Equatable, Sendable {
         public var passfile: String
         public var osUser: String
         public var binDirectory: String
+        /// True: for replication, over the socket whose directory is `address`, as a relay connects. Nil: by SQL.
+        public var replicates: Bool?
     }
 
     public var server: LocalServer

@@ -28,6 +28,9 @@ public struct UTCTime: Hashable, Comparable, Sendable, Codable, CustomStringConv
         return "\(year)-\(fields[0])-\(fields[1])T\(fields[2]):\(fields[3]):\(fields[4])Z"
     }
 
+    /// `2026-11-28`
+    public var day: String { String(description.prefix { $0 != "T" }) }
+
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let time = UTCTime(try container.decode(String.self)) else {

@@ -10,6 +10,12 @@ extension ClusterPicture {
         return (primary, sql)
     }
 
+    /// Replicas cannot reach the primary's server, and come through the relay of its agent.
+    var isRelayed: Bool {
+        guard let primary, !replicas.isEmpty, let value = setting("listen_addresses") else { return false }
+        return ListenAddresses(value).keepsOut(fromAddress: primary.spec.address)
+    }
+
     var details: ServerDetails? { primaryServer?.details }
 
     /// A setting of the primary as a number in its own unit.

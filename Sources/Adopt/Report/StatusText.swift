@@ -28,12 +28,27 @@ public struct StatusText: Sendable {
             lines.append(index == 0 ? style.dim(text) : text)
         }
         if view.members.isEmpty { lines.append("no member has reported") }
-        return (lines + wish(view) + deferred(view)).joined(separator: "\n") + "\n"
+        return (lines + wish(view) + relays(view) + deferred(view)).joined(separator: "\n") + "\n"
     }
 
     private func wish(_ view: ClusterView) -> [String] {
         guard let wish = view.failover, !wish.isEmpty, let time = wish.scheduledAt else { return [] }
         return ["", "switchover to \(wish.candidate?.printable ?? "the best replica") is planned for \(time.printable)"]
+    }
+
+    private func relays(_ view: ClusterView) -> [String] {
+        view.relays.flatMap { member, relay -> [String] in
+            let carries =
+                if let problem = relay.problem {
+                    style.red("it does not run: \(problem.printable)")
+                } else {
+                    "\(relay.connections.map(String.init) ?? "no") connections now"
+                        + (relay.certificateEnd.map { ", its certificate ends \(UTCTime(seconds: $0).day)" } ?? "")
+                }
+            return [""] + style.wrapped(
+                "\(member.printable) listens on its own host only: until its next planned restart replicas come "
+                    + "through the relay of its agent at \(relay.address.printable); \(carries)", first: "")
+        }
     }
 
     private func deferred(_ view: ClusterView) -> [String] {
@@ -94,6 +109,20 @@ struct DeferredValue: Equatable, Sendable {
     var meanwhile: String { name.map { lostMeanwhile($0, wanted: wanted) } ?? "the running values stay in force" }
 }
 
+extension ClusterView {
+    /// Replication relays that are needed at present.
+    fileprivate var relays: [(member: String, relay: RelayReport)] {
+        members.compactMap { member in RelayReport(member.other["pgadopt_relay"]).map { (member.name, $0) } }
+    }
+}
+
+extension ClusterView {
+    /// Relays that are needed and do not run, one sentence each.
+    public var relayProblems: [String] {
+        relays.compactMap { member, relay in relay.problem.map { "no relay on \(member): \($0)" } }
+    }
+}
+
 /// `status` for programs: Patroni's `GET /cluster` with what else the text shows.
 public struct StatusJSON: Sendable {
     public init() {}
@@ -110,6 +139,14 @@ public struct StatusJSON: Sendable {
             entry["meanwhile"] = .string(value.meanwhile)
             return .object(entry)
         })
+        let relays = view.relays.map { member, relay -> JSON in
+            var entry: JSONObject = ["member": .string(member), "address": .string(relay.address)]
+            entry["connections"] = relay.connections.map { .int(Int64($0)) }
+            entry["certificate_ends"] = relay.certificateEnd.map { .string(UTCTime(seconds: $0).description) }
+            entry["problem"] = relay.problem.map(JSON.string)
+            return JSON.object(entry)
+        }
+        if !relays.isEmpty { object["relays"] = .array(relays) }
         return JSON.object(object).prettyText
     }
 }

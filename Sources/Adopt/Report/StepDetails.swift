@@ -35,7 +35,10 @@ struct StepDetails {
         case .managedStore(let change): change.endpoints.map { "read through \($0)" }
         case .bundle(let change): ["\(change.archive) (\(change.size)) sha256 \(change.digest.prefix(16))..."]
         case .secrets(let change):
-            change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile] + change.shipped.map(\.path)
+            (change.relay?.isRenewal == true
+                ? [] : change.roles.map { "\(change.directory)/\($0).password" } + [change.passfile])
+                + change.shipped.map(\.path)
+                + (change.relay.map { [$0.certificate, $0.key, $0.authority] } ?? [])
         case .backup(let change): change.files
         case .restart(let change): restart(change)
         case .run(let change): script(change.command, "run") + (change.undo.map { script($0, "undo") } ?? [])

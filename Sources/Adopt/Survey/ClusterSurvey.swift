@@ -80,7 +80,10 @@ func surveyRequest(for host: HostSpec, in spec: ClusterSpec, primary server: Ser
 private func reach(_ peer: HostSpec, in spec: ClusterSpec, _ server: ServerFacts?) -> [SurveyRequest.Endpoint] {
     if peer.role == .witness { return [] }
     let port = peer.postgres.merged(over: spec.postgres).port ?? server?.port ?? 5432
+    let addresses = server?.sql?.setting("listen_addresses")
+    let isRelayed = peer.role == .primary && addresses.map { ListenAddresses($0).keepsOut(fromAddress: peer.address) } ?? false
     return [.init(host: peer.address, port: port), .init(host: peer.address, port: spec.replicas.restPort)]
+        + (isRelayed ? [.init(host: peer.address, port: spec.replicas.portOfRelay)] : [])
 }
 
 /// Files outside the data directory that the primary's server needs: those its settings name, and what its archive

@@ -8,6 +8,7 @@ import JSON
 import Kernel
 import Logging
 import PostgresModel
+import Relay
 import Server
 import Store
 import Timekeeping
@@ -47,6 +48,7 @@ public actor Agent {
         var guardian: GuardClient
         var guardProgram: GuardClient.Program
         var watchdog: Watchdog
+        var relay: RelayKeeper
     }
 
     /// How the agent leaves.
@@ -151,6 +153,7 @@ public actor Agent {
             copySlots()
             await callBack()
             await report(publish: publish)
+            keepRelay()
             // A cycle came to its end: the lease may be renewed for the length of another ttl. None is taken
             // before the store has said how long it is to be.
             if state.store != .unknown { await parts.lease.allowRenewal(until: clock.now + dynamic.ttl) }

@@ -8,6 +8,7 @@ import Kernel
 import Logging
 import NIOCore
 import NIOPosix
+import Relay
 import Server
 import Store
 import Synchronization
@@ -91,6 +92,7 @@ public enum AgentProgram {
             tasks.cancelAll()
         }
         try? await channel.close()
+        await parts.relay.stop()
         await parts.guardian.disconnect()
     }
 
@@ -115,7 +117,7 @@ public enum AgentProgram {
             lease: LeaseKeeper(client: try EtcdClient(etcd, group: group), ttl: ttl, clock: clock, log: log),
             guardian: GuardClient(socket: "\(runtime)/guard.sock"),
             guardProgram: .init(path: configuration.guardPath, logFile: "\(runtime)/guard.log"),
-            watchdog: .real(configuration.watchdog))
+            watchdog: .real(configuration.watchdog), relay: RelayKeeper(log: log))
     }
 
     private static func peers(_ configuration: AgentConfiguration, _ group: any EventLoopGroup) throws -> PeerPolling {

@@ -4,6 +4,7 @@ import Configuration
 import HACore
 import JSON
 import PostgresModel
+import Relay
 import Server
 import Timekeeping
 
@@ -32,6 +33,9 @@ struct AgentState {
     var checkpointAfterPromotePending = false
     /// What the API's users see beyond what decisions need, as last read.
     var details = ServerDetails()
+    /// The server, as it was started, listens on this host only: others come through the relay.
+    var isServerLocal = false
+    var relay = RelayKeeper.Status.off
     /// Settings that wait for a restart, as last read.
     var pendingRestarts: [PendingRestart] = []
     /// A restart asked for now, until it has ended or was refused; and those who wait for its end.

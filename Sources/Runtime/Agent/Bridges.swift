@@ -117,6 +117,9 @@ extension ServerSettings {
             return (try? file.render()) ?? ""
         }
         programNames = postgres.options.binNames
+        for place in configuration.pgadopt.relay?.members ?? [] {
+            relays["\(place.host):\(place.port)"] = configuration.pgadopt.relay?.connectionSettings
+        }
     }
 }
 

@@ -73,7 +73,7 @@ extension Agent {
     private func failsafeBody() -> String {
         let body: JSON = [
             "name": .string(me),
-            "conn_url": .string("postgres://\(configuration.postgresql.connectAddress)/postgres"),
+            "conn_url": .string("postgres://\(replicationAddress)/postgres"),
             "api_url": .string(configuration.apiURL),
             "slots": StatusKey(slots: slotPositions(state.details)).json["slots"] ?? [:],
         ]

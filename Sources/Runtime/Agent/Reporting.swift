@@ -14,6 +14,7 @@ extension Agent {
     func report(publish: @Sendable (APISnapshot) -> Void) async {
         let details = await currentDetails()
         state.details = details
+        noteListening(details)
         publish(snapshot(details))
         guard case .connected = state.store else { return }
         if case .held(let id, _) = state.lease { await parts.reports.post(.member(member(), lease: id)) }
@@ -67,12 +68,13 @@ extension Agent {
     private func member() -> Member {
         let postgres = configuration.postgresql
         var member = Member(
-            name: me, connURL: "postgres://\(postgres.connectAddress)/\(postgres.database ?? "postgres")",
+            name: me, connURL: "postgres://\(replicationAddress)/\(postgres.database ?? "postgres")",
             apiURL: configuration.apiURL, state: memberState, role: memberRole,
             version: AgentVersion.patroni)
         if let proxy = postgres.proxyAddress {
             member.other["proxy_url"] = .string("postgres://\(proxy)/\(postgres.database ?? "postgres")")
         }
+        member.other["pgadopt_relay"] = relayReport
         member.tags = configuration.memberTags.published
         if state.memory.leavesSync != nil { member.tags["nosync"] = .bool(true) }
         member.pause = dynamic.pause

@@ -109,11 +109,14 @@ extension AgentConfiguration {
         public var postmasterOptions: [String]
         /// While this member leads, a leader of the store on the same host is moved to another one. Default: no.
         public var storeLeaderApart: Bool
+        /// Nil: this member neither needs a relay nor uses another's.
+        public var relay: Relay?
 
         public init(
             runtimeDirectory: String? = nil, stateDirectory: String? = nil, guardProgram: String? = nil,
             configFile: String? = nil, hbaFile: String? = nil, identFile: String? = nil, includeFile: String? = nil,
-            legacyUnit: String? = nil, postmasterOptions: [String] = [], storeLeaderApart: Bool = false
+            legacyUnit: String? = nil, postmasterOptions: [String] = [], storeLeaderApart: Bool = false,
+            relay: Relay? = nil
         ) {
             self.runtimeDirectory = runtimeDirectory
             self.stateDirectory = stateDirectory
@@ -125,6 +128,7 @@ extension AgentConfiguration {
             self.legacyUnit = legacyUnit
             self.postmasterOptions = postmasterOptions
             self.storeLeaderApart = storeLeaderApart
+            self.relay = relay
         }
     }
 }

@@ -320,7 +320,18 @@ struct AgentConfigurationReader {
             hbaFile: node?["hba_file"]?.givenText, identFile: node?["ident_file"]?.givenText,
             includeFile: node?["include_file"]?.givenText, legacyUnit: node?["legacy_unit"]?.givenText,
             postmasterOptions: node?["postmaster_options"]?.sequence?.compactMap(\.asText) ?? [],
-            storeLeaderApart: node?["store_leader_apart"]?.asBool ?? false)
+            storeLeaderApart: node?["store_leader_apart"]?.asBool ?? false, relay: relay(node?["relay"]))
+    }
+
+    /// Nil where a required key is missing, which the schema reports.
+    private func relay(_ node: YAMLNode?) -> AgentConfiguration.Relay? {
+        guard let certificate = node?["certfile"]?.givenText, let key = node?["keyfile"]?.givenText,
+            let authority = node?["cafile"]?.givenText
+        else { return nil }
+        return AgentConfiguration.Relay(
+            listen: node?["listen"]?.givenText.flatMap { ListenAddress($0) }, certificateFile: certificate, keyFile: key,
+            authorityFile: authority,
+            members: node?["members"]?.sequence?.compactMap { $0.asText.flatMap { HostPort($0) } } ?? [])
     }
 
     private func word<Word: RawRepresentable<String>>(_ node: YAMLNode?) -> Word? {

@@ -171,6 +171,15 @@ extension AgentConfiguration {
         section.put("legacy_unit", pgadopt.legacyUnit)
         if !pgadopt.postmasterOptions.isEmpty { section.put("postmaster_options", pgadopt.postmasterOptions) }
         if pgadopt.storeLeaderApart { section.put("store_leader_apart", true) }
+        if let relay = pgadopt.relay {
+            var part = SectionWriter()
+            part.put("listen", relay.listen?.description)
+            part.put("certfile", relay.certificateFile)
+            part.put("keyfile", relay.keyFile)
+            part.put("cafile", relay.authorityFile)
+            if !relay.members.isEmpty { part.put("members", relay.members.map(\.description)) }
+            section.put("relay", part)
+        }
         return section
     }
 }

@@ -132,6 +132,15 @@ public enum AgentSchema {
             "Further arguments of the postmaster"),
         KeySpec("store_leader_apart", .bool, default: "false",
             "While this member leads, etcd's leader is moved off its host: a lost host then costs one lease, not two"),
+        KeySpec("relay", .section(relay), "Replication through the agent while a server listens on its own host only"),
+    ])
+
+    static let relay = Schema("pgadopt.relay", [
+        KeySpec("listen", listen(defaultPort: nil), "Where this member's relay listens while its server is local"),
+        KeySpec("certfile", .text, required: true, "Certificate of this member, for its relay and for those of others"),
+        KeySpec("keyfile", .text, required: true, "Its private key"),
+        KeySpec("cafile", .text, required: true, "The authority of all members' certificates"),
+        KeySpec("members", .list(of: hostPort(defaultPort: nil)), "Relays of other members, as host:port"),
     ])
 
     static func login(_ title: String, more: [KeySpec] = []) -> Schema {

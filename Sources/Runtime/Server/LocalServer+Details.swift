@@ -16,6 +16,8 @@ public struct ServerDetails: Equatable, Sendable {
     public var replayedTimestamp: String?
     /// `restore_command` is set: a standby that does not stream reads its log from the archive.
     public var readsArchive = false
+    /// The running value of `listen_addresses`.
+    public var listenAddresses: String?
 
     public init() {}
 }
@@ -29,6 +31,7 @@ extension LocalServer {
         details.startTime = row.value("started")
         details.replayedTimestamp = row.value("replayed")
         details.readsArchive = row.value("archive") == "t"
+        details.listenAddresses = row.value("addresses")
         details.replication = row.value("replication").flatMap { try? JSON(parsing: $0) }?.array ?? []
         for (name, position) in row.value("slots").flatMap({ try? JSON(parsing: $0) })?.object ?? JSONObject() {
             details.slots[name] = position.string.flatMap { LSN($0) }
@@ -56,6 +59,7 @@ extension LocalServer {
           pg_catalog.to_char(pg_catalog.pg_last_xact_replay_timestamp() at time zone 'UTC',
             'YYYY-MM-DD HH24:MI:SS.US+00:00') as replayed,
           coalesce(pg_catalog.current_setting('restore_command', true), '') <> '' as archive,
+          pg_catalog.current_setting('listen_addresses') as addresses,
           (select pg_catalog.json_agg(pg_catalog.json_build_object('usename', r.usename,
               'application_name', r.application_name, 'client_addr', r.client_addr, 'state', r.state,
               'sync_state', r.sync_state, 'sync_priority', r.sync_priority))

@@ -22,6 +22,10 @@ extension LocalServer {
     public func rewind(
         from source: Upstream, options: [String] = [], by deadline: BootInstant
     ) async throws -> RewindOutcome {
+        guard relaySettings(of: source) == nil else {
+            throw ServerError(
+                .wrongState, "pg_rewind reads by SQL, which the relay of \(source.name) does not carry: clone it")
+        }
         try writePassFile()
         let dsn = connectionInfo(
             to: source, application: settings.name, login: settings.rewind, database: settings.database)

@@ -119,8 +119,14 @@ extension LocalServer {
         var options = defaults.merging(login.options) { $1 }
         // Of several addresses (a standby cluster's upstream) the one that can be written is the primary.
         if upstream.host.contains(",") { options["target_session_attrs"] = "read-write" }
+        if let relay = relaySettings(of: upstream) { options.merge(relay) { $1 } }
         all += options.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return ConnectionString(all)
+    }
+
+    /// Nil: the server itself is reached.
+    func relaySettings(of upstream: Upstream) -> [String: String]? {
+        settings.relays["\(upstream.host):\(upstream.port)"]
     }
 
     /// The slot we use there.

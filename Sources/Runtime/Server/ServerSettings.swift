@@ -48,6 +48,9 @@ public struct ServerSettings: Sendable {
     public var superuser: Login
     public var replication: Login
     public var rewind: Login
+    /// Members that are reached through the relay of their agent, by `host:port` of the relay, with libpq's keywords
+    /// for such a connection.
+    public var relays: [String: [String: String]] = [:]
     /// Our passfile for walreceiver, pg_basebackup and pg_rewind; written 0600.
     public var passFile: String
     /// A directory of ours for what must be remembered, such as the names of slots we made.

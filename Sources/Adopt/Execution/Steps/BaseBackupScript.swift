@@ -101,6 +101,9 @@ struct BaseBackupScript {
         info["passfile"] = change.passfile
         info["application_name"] = applicationName
         info["sslmode"] = "prefer"
+        // A standby that is copied is reached itself: only the primary listens on its own host alone.
+        let relay = source.host == change.sourceHost ? change.relay : nil
+        for (keyword, value) in relay?.settings ?? [] { info[keyword] = value }
         // A cut link must end the copy in minutes, not hours.
         info["keepalives_idle"] = "30"
         info["tcp_user_timeout"] = "60000"

@@ -101,8 +101,9 @@ struct HBAStep: Step {
     private func connect(_ probe: HBAChange.Probe, _ context: StepContext) async throws -> CommandResult {
         let words = [
             "\(probe.binDirectory)/psql", "-X", "-A", "-t", "-w", "-h", probe.address, "-p", String(probe.port), "-U",
-            probe.role, "-d", "postgres", "-c", "SELECT 1",
-        ]
+            probe.role,
+        ] + (probe.replicates == true
+            ? ["-d", "dbname=postgres replication=true", "-c", "IDENTIFY_SYSTEM"] : ["-d", "postgres", "-c", "SELECT 1"])
         let command =
             "cd / && exec env PGPASSFILE=\(quoted(probe.passfile)) PGCONNECT_TIMEOUT=3 PGAPPNAME=pgadopt "
             + commandLine(words)

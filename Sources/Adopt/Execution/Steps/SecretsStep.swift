@@ -9,10 +9,12 @@ struct SecretsStep: Step {
     func isDone(_ context: StepContext) async throws -> Bool { false }
 
     func apply(_ context: StepContext) async throws {
-        if change.copiedFrom == nil { try await context.willMake("directory", change.directory) }
-        try await context.run(
-            "making \(change.directory)",
-            StepContext.fileFunctions + "directory \(quoted(change.directory)) \(quoted(change.osUser)) 0700")
+        if let relay = change.relay {
+            if !relay.isRenewal { try await makeDirectory(context) }
+            try await RelayCertificateFiles(change: relay, osUser: change.osUser).make(context)
+            if relay.isRenewal { return }
+        }
+        try await makeDirectory(context)
         var passfile = ""
         for role in change.roles {
             let password = try await password(of: role, context)
@@ -23,6 +25,13 @@ struct SecretsStep: Step {
         for shipped in change.shipped {
             try await write(shipped.path, try content(of: shipped.source, context), context)
         }
+    }
+
+    private func makeDirectory(_ context: StepContext) async throws {
+        if change.copiedFrom == nil { try await context.willMake("directory", change.directory) }
+        try await context.run(
+            "making \(change.directory)",
+            StepContext.fileFunctions + "directory \(quoted(change.directory)) \(quoted(change.osUser)) 0700")
     }
 
     private func password(of role: String, _ context: StepContext) async throws -> String {
@@ -61,6 +70,10 @@ struct SecretsStep: Step {
     }
 
     func undo(_ context: StepContext) async throws {
+        if let relay = change.relay {
+            if relay.isRenewal { return }
+            try await RelayCertificateFiles(change: relay, osUser: change.osUser).undo(context)
+        }
         try await context.run("removing \(change.directory)", "rm -rf -- \(quoted(change.directory))")
     }
 }

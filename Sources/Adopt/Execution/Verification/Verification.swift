@@ -171,6 +171,13 @@ public struct Verification: Sendable {
                 let own = probes.connections.filter { $0.from == host.name && $0.purpose == purpose }
                 let failed = own.filter { $0.problem != nil }
                 let name = "connection.\(purpose.rawValue)"
+                let others = spec.members.filter { $0.name != host.name }
+                let view = AdoptedCluster(spec: spec, facts: facts)
+                if own.isEmpty, purpose == .rewind, others.allSatisfy({ view.isLocal($0.name) }) {
+                    return Verdict(
+                        name, host: host.name, .ok, "waits for the next planned restart of "
+                            + "\(others.map(\.name).joined(separator: " and ")), which listens on its own host only")
+                }
                 if own.isEmpty {
                     return Verdict(name, host: host.name, .fail, "not tried: the host could not be asked")
                 }
@@ -295,6 +302,14 @@ struct AdoptedCluster {
     func server(_ host: String) -> ServerFacts? {
         guard let identity else { return nil }
         return facts.host(host)?.servers.first { $0.control?.systemIdentifier == identity }
+    }
+
+    /// The member's server, as it runs, listens on its own host only.
+    func isLocal(_ host: String) -> Bool {
+        guard let value = server(host)?.sql?.setting("listen_addresses"),
+            let address = spec.members.first(where: { $0.name == host })?.address
+        else { return false }
+        return ListenAddresses(value).keepsOut(fromAddress: address)
     }
 
     /// The member a standby streams from, by its receiver's address.

@@ -57,6 +57,9 @@ public struct Verifier: Sendable {
         _ from: HostSpec, _ to: HostSpec, _ purpose: VerificationProbes.Purpose
     ) async -> VerificationProbes.Connection? {
         guard let shell = shells[from.name], let own = cluster.server(from.name) else { return nil }
+        let isRelayed = cluster.isLocal(to.name)
+        // By SQL nobody can log in there yet, and nobody has to.
+        if isRelayed, purpose == .rewind { return nil }
         var info = ConnectionInfo()
         info["host"] = to.address
         info["port"] = String(cluster.server(to.name)?.port ?? own.port)
@@ -64,6 +67,10 @@ public struct Verifier: Sendable {
         info["user"] = purpose == .replication ? Layout.replicationRole : Layout.rewindRole
         info["application_name"] = "pgadopt verify"
         if purpose == .replication { info["replication"] = "true" }
+        if isRelayed {
+            info["port"] = String(spec.replicas.portOfRelay)
+            for (keyword, value) in layout.relayAccess.settings { info[keyword] = value }
+        }
         let statement = switch purpose {
         case .replication: "IDENTIFY_SYSTEM"
         case .rewind: "SELECT length(pg_read_binary_file('PG_VERSION', 0, 1, true))"

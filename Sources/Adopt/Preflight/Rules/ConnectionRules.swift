@@ -48,24 +48,7 @@ let connectionRules: [Rule] = [
                 : .warn(host.name, "would refuse \(listed(shown))")
         }
     },
-    Rule(
-        "hba.relay-danger", "no trust for connections of this host",
-        fails: "listen_addresses is local, and a rule trusts 127.0.0.1 with replication",
-        warns: "a rule trusts 127.0.0.1",
-        why: "What is relayed to the local address would be trusted: everybody on the network could copy everything.",
-        remedy: "Ask for scram-sha-256 there.", .reload
-    ) { picture in
-        guard let primary = picture.primary, let text = picture.primaryServer?.hbaText else { return [] }
-        let rule = HBAFile(text: text).rules.first { rule in
-            rule.method == "trust" && rule.connection != .local && rule.address.coversLoopback
-        }
-        guard let rule else { return [.ok(primary.name, "no rule trusts 127.0.0.1")] }
-        let isLocal =
-            picture.setting("listen_addresses").map { ["localhost", "127.0.0.1", "::1", ""].contains($0) } ?? false
-        let replicates = rule.databases.contains { !$0.isQuoted && $0.text == "replication" }
-        let summary = "line \(rule.line): \(rule.summary)"
-        return [isLocal && replicates ? .fail(primary.name, summary) : .warn(primary.name, summary)]
-    },
+    relayDanger,
     Rule(
         "hba.external", "logins need nothing that only this host has",
         warns: "a rule asks LDAP, GSSAPI, SSPI, RADIUS, PAM, BSD or a client certificate",

@@ -83,6 +83,10 @@ let serviceRules: [Rule] = [
                 taken.append("\(picture.port(of: host.spec)) (PostgreSQL)")
             }
             if host.facts.agents.isEmpty, listening.contains(rest) { taken.append("\(rest) (the agent's REST API)") }
+            let relay = picture.spec.replicas.portOfRelay
+            if isPrimary, picture.isRelayed, host.facts.agents.isEmpty, listening.contains(relay) {
+                taken.append("\(relay) (the replication relay)")
+            }
             return taken.isEmpty
                 ? .ok(host.name, adopted ? "used by the cluster itself" : "free")
                 : .fail(

@@ -145,8 +145,8 @@ let settingRules: [Rule] = [
 
 private let listenAddresses = Rule(
     "net.listen-addresses", "the primary listens where replicas can reach it",
-    fails: "this host only (such as `localhost`), or not the address of the inventory and no replica connects",
-    warns: "some replicas connect, some do not",
+    fails: "not the address of the inventory, and no replica connects",
+    warns: "some replicas connect, some do not; or this host only (such as `localhost`): the agent relays replication",
     why: "Replicas stream over TCP; listen_addresses changes only with a restart.",
     remedy: "Add the address, at a restart.", .restart
 ) { picture in
@@ -164,12 +164,21 @@ private let listenAddresses = Rule(
     if !picture.replicas.isEmpty, reached.count == picture.replicas.count {
         return [.ok(primary.name, shown + ", and every replica connects")]
     }
-    let local = addresses.allSatisfy { $0 == "localhost" || IPAddress($0)?.isLoopback == true }
-    if local || reached.isEmpty {
+    if picture.isRelayed {
+        return [
+            .warn(
+                primary.name,
+                shown + " takes connections of this host only: until the next planned restart replicas come through "
+                    + "the relay of the agent, port \(picture.spec.replicas.portOfRelay)",
+                remedy: "Nothing: the plan adds \(primary.spec.address) for the next planned restart.",
+                .restart)
+        ]
+    }
+    if ListenAddresses(value).isLocal { return [.ok(primary.name, shown + ", and there are no replicas")] }
+    if reached.isEmpty {
         return [
             .fail(
-                primary.name,
-                shown + (local ? " takes connections of this host only" : " does not name \(primary.spec.address)"),
+                primary.name, shown + " does not name \(primary.spec.address)",
                 remedy: "Add \(primary.spec.address) at a planned restart.", .restart)
         ]
     }

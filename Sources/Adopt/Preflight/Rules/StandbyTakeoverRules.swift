@@ -147,9 +147,7 @@ private struct TakeoverObstacles {
 
     private var listening: String? {
         guard let addresses = sql.setting("listen_addresses") else { return nil }
-        let all = addresses.split(separator: ",").map { $0.filter { $0 != " " } }
-        let isLocal = all.allSatisfy { ["localhost", "127.0.0.1", "::1"].contains($0) }
-        return isLocal ? "listen_addresses = '\(addresses)' keeps the other members out" : nil
+        return ListenAddresses(addresses).isLocal ? "listen_addresses = '\(addresses)' keeps the other members out" : nil
     }
 }
 
