@@ -37,8 +37,9 @@ def packages() -> Path:
     return place
 
 
-def convert(lab: Lab, timers: str) -> float:
-    """Converts the lab; returns the seconds from the first command until both replicas stream."""
+def convert(lab: Lab, timers: str, patience: float = 600, is_done=is_whole) -> float:
+    """Converts the lab; returns the seconds from the first command until both replicas stream: until `is_done` says so
+    of the members, which must be within `patience` seconds."""
     source, passwords = packages(), {name: secrets.token_hex(8) for name in ("superuser", "replication", "rewind")}
     for host in HOSTS:
         shutil.copytree(source, lab.root(host) / HOME.lstrip("/"), dirs_exist_ok=True)
@@ -75,7 +76,7 @@ install -d -o postgres -g postgres /var/lib/postgresql/15
 systemctl daemon-reload
 systemctl enable -q --now patroni
 """), ["h2", "h3"]))
-    await_members(lab, is_whole, 600, "both replicas to stream")
+    await_members(lab, is_done, patience, "both replicas to stream")
     return time.monotonic() - began
 
 
