@@ -1,0 +1,1 @@
+"""What bench/adopt is made of."""
