@@ -171,15 +171,3 @@ def pg_rate(text: str) -> str:
         if text.endswith(unit):
             return text.removesuffix(unit) + word
     raise LabError(f"a rate such as 100MB or 800kB, not {text!r}")
-
-
-def limit_link(lab: Lab, rate: str) -> None:
-    """Every host's cable as fast as that, in both directions; `rate` as tc says it, such as 1gbit."""
-    # A bucket too small for a timer tick would never reach the rate.
-    shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "50ms"]
-    for host in ("h1", "h2", "h3"):
-        for command in (machine.command_in(lab, host, ["tc", "qdisc", "replace", "dev", "host0", *shape]),
-                        ["tc", "qdisc", "replace", "dev", lab.bridge_port(host), *shape]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-            if done.returncode != 0:
-                raise LabError(f"tc cannot limit the link of {host}: {done.stderr.strip()}")

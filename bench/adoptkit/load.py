@@ -118,6 +118,11 @@ class Load:
         """So far: failed and lost transactions, and connections that were refused."""
         return self.transactions.failed + self.lost + self.refused
 
+    def is_too_much(self, begin: float, end: float) -> bool:
+        """True: fewer transactions end than are offered, so their queue grows."""
+        self.transactions.read()
+        return self.transactions.window(begin, end)["rate"] < 0.95 * self.rate
+
     def window(self, begin: float, end: float) -> dict:
         """After the end: what both clients saw between two moments."""
         self.transactions.read()

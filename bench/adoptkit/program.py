@@ -128,7 +128,7 @@ class Apply:
     def _take(self, line: str) -> None:
         found = PROGRESS.match(line)
         if found and " of " in line:
-            step, words = found[1], found[2]
+            step, words = found[1], found[2].replace("streaming database files; ", "")
             rate, limit = RATE.search(words), LIMIT.search(words)
             self.words[step] = words
             self.looks.setdefault(step, []).append(

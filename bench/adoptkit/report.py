@@ -26,7 +26,8 @@ def table(options, results: dict) -> str:
     size = max(own.get("size", 0) for own in results.values())
     lines = [f"{size / 2**30:.2f} GiB, scale {options.scale}, {os.cpu_count()} cores for all hosts and the clients"
              + (f", links of {options.link}" if options.link else "")
-             + (f", max_rate {options.max_rate}" if options.max_rate else ""), ""]
+             + (f", max_rate {options.max_rate}" if options.max_rate else "")
+             + (f", the primary limited to {options.primary_cores:g} of them" if options.primary_cores else ""), ""]
     lines += ["| | " + " | ".join(titles[name] for name in names) + " | to reach |",
               "|---|" + "--:|" * (len(names) + 1)]
     for title, part, cell, goal in ROWS:
@@ -58,8 +59,9 @@ def stalls(results: dict) -> list[str]:
             for what, words in (("stall", "longest stall of pgbench"), ("writer_gap", "longest gap of the writer")):
                 if f"{what}_second" not in during:
                     continue
-                steps = ", ".join(during[f"{what}_step"]) or "no step"
-                lines.append(f"{name}: {words} {seconds(during[what])}, {during[f'{what}_second']:.1f} s after its begin"
+                steps = ", ".join(during[f"{what}_step"]) or "no step, so while it looked at the hosts"
+                moment = f"{during[f'{what}_second']:.1f} s after the begin"
+                lines.append(f"{name}: {words} {seconds(during[what])}, {moment}"
                              + (f", in {steps}" if name == "pgadopt" else ""))
             lines += [f"{name}: {error}" for error in load["first_errors"]]
     return lines
@@ -84,6 +86,7 @@ def times(value: float | None) -> str:
 
 #: Title, part of the results, the cell of one round, and what is to be reached.
 ROWS = [
+    ("load average of the machine before it", "load", lambda e: f"{e['load_average']:.1f}", ""),
     ("pgbench's maximum, transactions/s", "load", lambda e: f"{e['maximum']:.0f}", ""),
     ("offered", "load", lambda e: f"{e['rate']:.0f}", ""),
     ("p99 before, since a transaction was due", "load", lambda e: milliseconds(e["before"]["p99"]), ""),
@@ -100,6 +103,7 @@ ROWS = [
     ("errors of pgbench and writer", "load", lambda e: str(errors(e)), "0"),
     ("time of the adoption under load", "load", lambda e: f"{e['adoption']['seconds']:.1f} s", ""),
     ("copies under load", "load", copy_words, ""),
+    ("load average of the machine before the copies", "copies", lambda e: f"{e['load_average']:.1f}", ""),
     ("two bare pg_basebackup side by side, no load", "copies", lambda e: f"{e['bare']['seconds']:.1f} s", ""),
     ("copies of apply, no load", "copies", lambda e: f"{e['copying']:.1f} s", ""),
     ("ratio", "copies", lambda e: times(e["copying"] / e["bare"]["seconds"]), f"{MOST_TIME} x"),
