@@ -7,7 +7,7 @@ extension LabSuite {
     @Suite(.serialized)
     struct KilledApply {
         let hosts = Hosts()
-        static let all = ProcessInfo.processInfo.environment["PGADOPT_LAB_FAULTS"] == "1"
+        static let all = ProcessInfo.processInfo.environment["PGADOPT_LAB_KILLS"] == "1"
 
         /// The steps of the plan as `plan` wrote it: `h1/lock`, ...
         private func stepNames() throws -> [String] {
