@@ -2,7 +2,8 @@
 
 # Hosts are booted by root. sudo loses PATH, in which the Swift toolchain is.
 become_root() {
-  [ "$(id -u)" = 0 ] || exec sudo env "PATH=$PATH" "CI=${CI:-}" "PGADOPT_LAB_FAULTS=${PGADOPT_LAB_FAULTS:-}" "$0" "$@"
+  [ "$(id -u)" = 0 ] || exec sudo env "PATH=$PATH" "CI=${CI:-}" "PGADOPT_LAB_FAULTS=${PGADOPT_LAB_FAULTS:-}" \
+    "PGADOPT_LAB_KILLS=${PGADOPT_LAB_KILLS:-}" "$0" "$@"
 }
 
 require_swift() {

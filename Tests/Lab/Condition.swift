@@ -9,7 +9,13 @@ struct Condition {
     init(_ hosts: Hosts) async throws {
         postmaster = try await hosts.postmaster("h1")
         server = try await hosts.serverState("h1")
-        for host in Hosts.all { files[host] = try await Self.configuration(host, hosts) }
+        files = try await Self.configurations(hosts)
+    }
+
+    static func configurations(_ hosts: Hosts) async throws -> [String: String] {
+        var files: [String: String] = [:]
+        for host in Hosts.all { files[host] = try await configuration(host, hosts) }
+        return files
     }
 
     /// Configuration files of a host, by content, owner and mode, and whatever of ours is there.

@@ -7,7 +7,7 @@ extension LabSuite {
     @Suite(.serialized)
     struct KilledApply {
         let hosts = Hosts()
-        static let all = ProcessInfo.processInfo.environment["PGADOPT_LAB_FAULTS"] == "1"
+        static let all = ProcessInfo.processInfo.environment["PGADOPT_LAB_KILLS"] == "1"
 
         /// The steps of the plan as `plan` wrote it: `h1/lock`, ...
         private func stepNames() throws -> [String] {
@@ -87,13 +87,33 @@ extension LabSuite {
             // Spread over the plan: with every turn at another place, before and after.
             let middle = names[(turn * names.count / 10 + 4) % names.count]
             let moment = (turn % 2 == 0 ? "before:" : "after:") + middle
+            try await apply(killedAt: moment)
+            try await releaseKilledEverywhere()
+            try await before.expectSame(hosts, "killed at \(moment)")
+        }
+
+        /// All ends of all steps, each on hosts that the release before has given back.
+        @Test(.enabled(if: all), arguments: 0..<8)
+        func `killed at either end of any step, release leaves the servers as they were`(_ part: Int) async throws {
+            try await hosts.fresh()
+            let before = try await Condition(hosts)
+            try await makePlan()
+            let moments = try stepNames().flatMap { ["before:\($0)", "after:\($0)"] }
+            for (index, moment) in moments.enumerated() where index % 8 == part {
+                try await makePlan()
+                try await apply(killedAt: moment)
+                let released = try await hosts.pgadopt("release", hosts.plan, "--replicas", "remove", "--yes")
+                try #require(released.status == 0, "killed at \(moment)\n\(released.output)")
+                try await before.expectSame(hosts, "killed at \(moment)")
+            }
+        }
+
+        private func apply(killedAt moment: String) async throws {
             let (line, environment) = hosts.command(["apply", hosts.plan, "--yes"])
             let ended = try await Program.run(
                 line, environment: environment.merging(["PGADOPT_TEST_STOP": moment]) { $1 },
                 directory: hosts.directory, deadline: .seconds(240))
             try #require(ended.output.contains("killed at \(moment)"), "\(ended.output)")
-            try await releaseKilledEverywhere()
-            try await before.expectSame(hosts, "killed at \(moment)")
         }
 
         /// The release is killed too: at every act it lists.

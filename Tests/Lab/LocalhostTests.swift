@@ -32,7 +32,7 @@ extension LabSuite {
         private func adopt() async throws -> String {
             let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
             #expect(planned.status == 2, "\(planned.output)")
-            #expect(planned.output.contains("relays replication from"), "\(planned.output)")
+            #expect(planned.output.contains("port 8108"), "\(planned.output)")
             let applied = try await hosts.pgadopt("apply", hosts.plan, "--yes", deadline: .seconds(300))
             #expect(applied.status == 0, "\(applied.output)")
             try await eventually("both replicas stream", within: .seconds(30)) { await hosts.isWhole() }

@@ -48,7 +48,7 @@ create table in_two(n int) tablespace "two words";
 insert into in_one select generate_series(1, 1000);
 insert into in_two select generate_series(1, 1000);
 select lo_from_bytea(0, convert_to('large object ' || n, 'UTF8')) from generate_series(1, 100) n \\g /dev/null
-do $do$ begin for n in 1..1000 loop execute format('create table many_%s(n int)', n); end loop; end $do$;
+do $do$ begin for n in 1..5000 loop execute format('create table many_%s(n int)', n); end loop; end $do$;
 select pg_create_logical_replication_slot('consumer', 'pgoutput') \\g /dev/null
 select pg_create_physical_replication_slot('somebodys_backup', true) \\g /dev/null
 create database "it's ""a name"" $(id)";
