@@ -118,10 +118,23 @@ class Load:
         """So far: failed and lost transactions, and connections that were refused."""
         return self.transactions.failed + self.lost + self.refused
 
-    def is_too_much(self, begin: float, end: float) -> bool:
-        """True: fewer transactions end than are offered, so their queue grows."""
-        self.transactions.read()
-        return self.transactions.window(begin, end)["rate"] < 0.95 * self.rate
+    def is_calm(self, begin: float, end: float) -> bool:
+        """As many transactions end as are offered, and they are not waiting in a long queue for their clients."""
+        seen = self.transactions.window(begin, end)
+        return seen["rate"] > 0.9 * self.rate and seen["p99"] < 5 * seen["p99_without_lag"]
+
+    def await_calm(self, seconds: float) -> bool:
+        """Connections are made, caches fill, and what has queued up meanwhile is served."""
+        deadline = time.monotonic() + seconds
+        time.sleep(10)
+        while time.monotonic() < deadline:
+            self.transactions.read()
+            # Not until now: what was written last is still in pgbench's buffer.
+            newest = self.transactions.last()
+            if newest and self.is_calm(newest - 5, newest):
+                return True
+            time.sleep(1)
+        return False
 
     def window(self, begin: float, end: float) -> dict:
         """After the end: what both clients saw between two moments."""

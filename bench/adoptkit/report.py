@@ -90,6 +90,7 @@ ROWS = [
     ("pgbench's maximum, transactions/s", "load", lambda e: f"{e['maximum']:.0f}", ""),
     ("offered", "load", lambda e: f"{e['rate']:.0f}", ""),
     ("p99 before, since a transaction was due", "load", lambda e: milliseconds(e["before"]["p99"]), ""),
+    ("calm before", "load", lambda e: "yes" if e["calm_before"] else "NO", "yes"),
     ("p99 during the adoption", "load", lambda e: milliseconds(e["during"]["p99"]), ""),
     ("ratio", "load", lambda e: times(e["ratio"]), f"{MOST_RATIO} x"),
     ("p99 of the transaction alone, before", "load", lambda e: milliseconds(e["before"]["p99_without_lag"]), ""),
