@@ -1,12 +1,15 @@
 """Limits that make hosts on one machine more like machines of their own."""
 
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from labkit import machine
 from labkit.settings import HOSTS, Lab, LabError
 
-PERIOD_MICROSECONDS = 10_000
+#: Of this machine, or what this program was given of them.
+PROCESSORS = sorted(os.sched_getaffinity(0))
 
 
 def limit_link(lab: Lab, rate: str) -> None:
@@ -21,35 +24,17 @@ def limit_link(lab: Lab, rate: str) -> None:
                 raise LabError(f"tc cannot limit the link of {host}: {done.stderr.strip()}")
 
 
-def limit_processor(lab: Lab, host: str, cores: float) -> None:
-    """The host's processes, all together, get that much processor time. In short periods, so that a busy host is slow
-    rather than stopped for a time that clients would see."""
-    quota = int(cores * PERIOD_MICROSECONDS)
-    version_1 = machine.CGROUPS / "cpu"
-    try:
-        if version_1.is_dir():
-            group = version_1 / lab.control_group(host)
-            group.mkdir(exist_ok=True)
-            (group / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
-            (group / "cpu.cfs_quota_us").write_text(str(quota))
-            for process in machine.processes(lab, host):
-                move(process, group)
-        else:
-            (machine.group_directory(lab, host) / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
-    except OSError as error:
-        raise LabError(f"this kernel does not limit the processor time of {host}: {error}") from None
-
-
-def move(process: int, group: Path) -> None:
-    try:
-        (group / "cgroup.procs").write_text(str(process))
-    except ProcessLookupError:
-        pass
-
-
-def forget_processor(lab: Lab) -> None:
-    """After the hosts are gone: version 1 keeps the groups."""
-    for host in HOSTS:
-        group = machine.CGROUPS / "cpu" / lab.control_group(host)
-        if group.is_dir():
-            group.rmdir()
+def share_processors(lab: Lab, cores: int) -> None:
+    """The primary's host gets so many of the processors, and all others what is left: the other hosts, the clients, and
+    the programs that this one starts. A bound of time would be none for a low priority: what an idle moment gave away
+    would be missing afterwards."""
+    own, rest = set(PROCESSORS[:cores]), set(PROCESSORS[cores:])
+    if not own or not rest:
+        raise LabError(f"of {len(PROCESSORS)} processors the primary can have 1 to {len(PROCESSORS) - 1}")
+    os.sched_setaffinity(0, rest)
+    # What a process starts keeps to its processors. Twice, for what was being started just now.
+    for host in HOSTS * 2:
+        for process in machine.processes(lab, host):
+            for thread in Path(f"/proc/{process}/task").glob("*"):
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(thread.name), own if host == "h1" else rest)

@@ -27,7 +27,7 @@ def table(options, results: dict) -> str:
     lines = [f"{size / 2**30:.2f} GiB, scale {options.scale}, {os.cpu_count()} cores for all hosts and the clients"
              + (f", links of {options.link}" if options.link else "")
              + (f", max_rate {options.max_rate}" if options.max_rate else "")
-             + (f", the primary limited to {options.primary_cores:g} of them" if options.primary_cores else ""), ""]
+             + (f", {options.primary_cores} of them the primary's own" if options.primary_cores else ""), ""]
     lines += ["| | " + " | ".join(titles[name] for name in names) + " | to reach |",
               "|---|" + "--:|" * (len(names) + 1)]
     for title, part, cell, goal in ROWS:
@@ -95,6 +95,8 @@ ROWS = [
     ("ratio", "load", lambda e: times(e["ratio"]), f"{MOST_RATIO} x"),
     ("p99 of the transaction alone, before", "load", lambda e: milliseconds(e["before"]["p99_without_lag"]), ""),
     ("the same during", "load", lambda e: milliseconds(e["during"]["p99_without_lag"]), ""),
+    ("ratio of these", "load",
+     lambda e: times(e["during"]["p99_without_lag"] / e["before"]["p99_without_lag"]), f"{MOST_RATIO} x"),
     ("p99 while data was copied", "load", lambda e: milliseconds(e.get("copying", {}).get("p99")), ""),
     ("p99 after it", "load", lambda e: milliseconds(e["after"]["p99"]), ""),
     ("longest time without a transaction of any client, before", "load", lambda e: seconds(e["before"]["stall"]), ""),
