@@ -159,14 +159,10 @@ class Apply:
         now = [step for step, (begin, end) in list(self.steps.items()) if begin == end]
         return "; ".join(f"{step} {self.words[step]}" if step in self.words else step for step in now) or "preparing"
 
-    def running_at(self, moment: float) -> list[str]:
-        """The steps that were under way; several hosts have theirs at the same time."""
-        return [step for step, (begin, end) in self.steps.items() if begin <= moment <= end]
-
     def copies(self, size: int) -> list[dict]:
         """Of each base backup of so many bytes: its time, the rates it reached, what limited it in how many looks."""
         found = []
-        for step, (begin, end) in self.steps.items():
+        for step, (begin, end) in sorted(self.steps.items()):
             if not step.endswith("/base-backup"):
                 continue
             looks = self.looks.get(step, [])
