@@ -182,7 +182,7 @@ let brokenServers: [Broken] = [
     },
     Broken("files.named", "a", .warn, "lacks /etc/krb5.keytab") {
         $0.server { $0.details?.namedFiles = [NamedFileFacts(path: "/etc/krb5.keytab", exists: true)] }
-        $0.set("krb_server_keyfile", "/etc/krb5.keytab")
+        $0.sql { $0.settings.append(setting("krb_server_keyfile", "/etc/krb5.keytab")) }
         $0.facts.hosts[1].namedFiles.append(NamedFileFacts(path: "/etc/krb5.keytab", exists: false))
     },
     Broken("files.named", "a", .fail, "lacks /etc/ssl/server.key") {
