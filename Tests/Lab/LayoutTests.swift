@@ -46,6 +46,9 @@ extension LabSuite {
             #expect(contents.contains("5000") && contents.contains("1000"), "\(contents)")
             let slots = try await hosts.sql("h1", Self.slots)
             let layout = try await places("h1")
+            // The other disk is there on h2, and on h3 it is not.
+            let disk = "install -d -o postgres -g postgres -m 700 /srv/wal/main"
+            try await hosts.shell("h2", disk)
 
             try await adopt(hosts.inventory, hosts.plan)
             let released = try await hosts.pgadopt(
@@ -65,7 +68,7 @@ extension LabSuite {
                 let found = try await hosts.sql(host, "\\c bench\n" + Self.contents)
                 #expect(found == contents, "\(host)")
                 let places = try await places(host)
-                #expect(places == layout, "\(host)")
+                #expect(places == (host == "h3" ? String(layout.dropFirst("/srv/wal/main\n".count)) : layout), "\(host)")
             }
             let slotsAfter = try await hosts.sql("h1", Self.slots)
             #expect(slotsAfter == slots)
@@ -80,9 +83,14 @@ extension LabSuite {
                 return isWhole && leader == "h2"
             }
             let archived = try await hosts.sql("h2", """
-                select pg_switch_wal() is not null; insert into in_two values (1);
+                \\c bench
+                insert into in_two values (1);
+                select pg_switch_wal() is not null
                 """)
-            #expect(archived.hasPrefix("t"))
+            #expect(archived == "t")
+            try await eventually("the new leader archives", within: .seconds(30)) {
+                try await hosts.sql("h2", "select archived_count > 0 and failed_count = 0 from pg_stat_archiver") == "t"
+            }
         }
 
         /// A second server in h1, with a data directory, port and key of its own, not made by Debian's rules.
@@ -91,22 +99,26 @@ extension LabSuite {
                 set -e
                 install -d -o postgres -g postgres -m 700 /srv/pg
                 pg_createcluster 15 second --port 6543 --datadir /srv/pg/second --locale C.UTF-8 -- -k >/dev/null
-                conf=/etc/postgresql/15/second
+                conf=/etc/postgresql/15/second keys=/etc/own-keys
+                install -d -o postgres -g postgres -m 700 $keys
                 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=second \
-                  -keyout $conf/server.key -out $conf/server.pem 2>/dev/null
-                chown postgres:postgres $conf/server.key $conf/server.pem
-                chmod 600 $conf/server.key
+                  -keyout $keys/server.key -out $conf/server.pem 2>/dev/null
+                chown postgres:postgres $keys/server.key $conf/server.pem
+                chmod 600 $keys/server.key
                 install -d -o postgres -g postgres $conf/conf.d
                 cat > $conf/conf.d/own.conf <<'END'
                 listen_addresses = '*'
                 ssl = on
                 ssl_cert_file = '/etc/postgresql/15/second/server.pem'
-                ssl_key_file = '/etc/postgresql/15/second/server.key'
+                ssl_key_file = '/etc/own-keys/server.key'
                 max_connections = 1000
                 END
                 systemctl start postgresql@15-second
                 """)
         }
+
+        /// Its second replica is copied from the first, and all copies are packed on the way.
+        private static let options = "      rest_port: 8009\n      compress: zstd\n      clone_from: replica\n"
 
         /// The cluster `second` beside `main`, with the ways to its replicas through the primary's host.
         private func writeInventories() async throws -> String {
@@ -116,7 +128,7 @@ extension LabSuite {
             let jump = try await hosts.shell("h1", "hostname -I").split(separator: " ").first.map(String.init) ?? ""
             var second = "  second:\n" + both[start.upperBound...]
                 .replacingOccurrences(of: "port: 5432", with: "port: 6543")
-                .replacingOccurrences(of: "max_rate: 40MB\n", with: "max_rate: 40MB\n      rest_port: 8009\n")
+                .replacingOccurrences(of: "max_rate: 40MB\n", with: "max_rate: 40MB\n\(Self.options)")
             for host in ["h2", "h3"] {
                 second = second.replacingOccurrences(
                     of: "      \(host):\n", with: "      \(host):\n        ssh: {jump: \"dba@\(jump)\"}\n")
@@ -150,6 +162,7 @@ extension LabSuite {
             for (cluster, plan) in zip(["main", "second"], plans) {
                 let planned = try await hosts.pgadopt("plan", inventory, "--cluster", cluster, "--out", plan)
                 try #require(planned.status == 2, "\(planned.output)")
+                #expect(planned.output.contains("h1 is spared") == (cluster == "second"), "\(planned.output)")
                 let applied = try await hosts.pgadopt("apply", plan, "--yes", deadline: .seconds(300))
                 try #require(applied.status == 0, "\(applied.output)")
             }

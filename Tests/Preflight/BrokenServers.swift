@@ -180,7 +180,13 @@ let brokenServers: [Broken] = [
     Broken("tls.certificate", "p", .warn, "does not name a and b") {
         $0.server { $0.details?.certificate?.names = ["10.0.0.1"] }
     },
+    Broken("files.named", "a", .warn, "lacks /etc/krb5.keytab") {
+        $0.server { $0.details?.namedFiles = [NamedFileFacts(path: "/etc/krb5.keytab", exists: true)] }
+        $0.sql { $0.settings.append(setting("krb_server_keyfile", "/etc/krb5.keytab")) }
+        $0.facts.hosts[1].namedFiles.append(NamedFileFacts(path: "/etc/krb5.keytab", exists: false))
+    },
     Broken("files.named", "a", .fail, "lacks /etc/ssl/server.key") {
+        standby { _ in }(&$0)
         $0.server { $0.details?.namedFiles = [NamedFileFacts(path: "/etc/ssl/server.key", exists: true)] }
         $0.sql {
             $0.settings.append(

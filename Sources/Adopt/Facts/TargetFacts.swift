@@ -71,6 +71,16 @@ public struct AgentFacts: Codable, Equatable, Sendable {
         self.unit = unit
         self.commandLine = commandLine
     }
+
+    /// The cluster it keeps, by its unit or its configuration's name; nil: neither is as pgadopt makes them.
+    public var cluster: String? {
+        if let unit, unit.hasPrefix("pgadopt-agent@"), unit.hasSuffix(".service") {
+            return String(unit.dropFirst("pgadopt-agent@".count).dropLast(".service".count))
+        }
+        let place = "/etc/pgadopt/"
+        return commandLine.first { $0.hasPrefix(place) && $0.hasSuffix(".yml") }
+            .map { String($0.dropFirst(place.count).dropLast(".yml".count)) }
+    }
 }
 
 /// The outcome of one TCP connection attempt from a host, with a limit of three seconds.

@@ -122,12 +122,7 @@ struct PlanContext {
     }
 
     /// The configuration directory of a member when it is not the data directory (Debian).
-    func configDirectory(of host: HostSpec) -> String? {
-        let model = model(of: host)
-        guard let file = model.configFile else { return nil }
-        let directory = file.directoryPart
-        return directory == model.dataDirectory ? nil : directory
-    }
+    func configDirectory(of host: HostSpec) -> String? { model(of: host).configDirectory }
 
     func primaryServer() -> PrimaryServer {
         PrimaryServer(
@@ -153,12 +148,6 @@ public struct BundleSource: Codable, Equatable, Sendable {
 }
 
 extension String {
-    /// Everything before the last slash; `/` for a file in the root.
-    var directoryPart: String {
-        guard let slash = lastIndex(of: "/") else { return "." }
-        return slash == startIndex ? "/" : String(self[..<slash])
-    }
-
     var lastPart: String { split(separator: "/").last.map(String.init) ?? self }
 
     var trimmingSlashes: String { split(separator: "/").joined(separator: "/") }

@@ -128,7 +128,9 @@ extension PlanContext {
     }
 
     private func configFilesStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
-        let paths = configDirectory(of: host).map { [$0] } ?? []
+        // What is there is the host's own and stays.
+        let missing = server.outsideTLSFiles.filter { facts.host(host.name)?.lacks($0) ?? false }
+        let paths = (configDirectory(of: host).map { [$0] } ?? []) + missing
         let standby = ManagedConfiguration.Standby(
             primaryConnInfo: primaryConnection(for: host), primarySlotName: slotName(forMember: host.name))
         let change = ConfigFilesChange(

@@ -25,7 +25,7 @@ struct ClusterPicture: Sendable {
     /// of the identity the store holds; otherwise the inventory's primary.
     var primary: Host? {
         if let leader = storeKeys?["leader"], let host = members.first(where: { $0.name == leader }),
-            let server = server(on: host), server.sql?.isInRecovery == false, !host.facts.agents.isEmpty,
+            let server = server(on: host), server.sql?.isInRecovery == false, hasAgent(host),
             server.control?.systemIdentifier.description == storeKeys?["initialize"]
         {
             return host
@@ -58,11 +58,14 @@ struct ClusterPicture: Sendable {
         return running?.port ?? primaryServer?.port ?? 5432
     }
 
+    /// An agent of this cluster runs there. Those of other clusters, for other servers of the host, do not count.
+    func hasAgent(_ host: Host) -> Bool { host.facts.agents.contains { $0.cluster == nil || $0.cluster == spec.name } }
+
     /// True: an agent runs there, or is set up and off, and the data directory holds this cluster.
     func isAdopted(_ host: Host) -> Bool {
         let configuration = "/etc/pgadopt/\(spec.name).yml"
         let isSetUp = host.facts.namedFiles.contains { $0.path == configuration && $0.exists }
-        guard isSetUp || !host.facts.agents.isEmpty, let identifier = systemIdentifier else { return false }
+        guard isSetUp || hasAgent(host), let identifier = systemIdentifier else { return false }
         return host.facts.target?.control?.systemIdentifier == identifier
             || host.facts.servers.contains { $0.control?.systemIdentifier == identifier }
     }

@@ -77,6 +77,9 @@ struct StoreCertificates {
         try environment.localFiles.write(path.certificate, Array(pair.certificatePEM.utf8))
     }
 
+    // Swift 6.3 inlines it into `authority()` and then leaves the error of a missing file, already released, as thrown:
+    // the optimised program ends at once. Seen on hosts without a store; a debug build is right.
+    @inline(never)
     private func read(_ path: String) -> String? {
         (try? environment.readFile(path)).map { String(decoding: $0, as: UTF8.self) }
     }

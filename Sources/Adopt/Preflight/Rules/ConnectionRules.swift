@@ -100,26 +100,23 @@ let connectionRules: [Rule] = [
     },
     Rule(
         "files.named", "files that settings name exist on every member",
-        fails: "a replica lacks a file that TLS needs while ssl is on", warns: "it lacks another one",
+        fails: "a replica that runs already lacks a file that TLS needs while ssl is on",
+        warns: "a replica lacks another one",
         why: "A server with ssl = on and no key does not start.",
         remedy: "Copy it, with owner and mode.", .none
     ) { picture in
         guard let details = picture.details, let server = picture.primaryServer else { return [] }
-        let outside = details.namedFiles.filter {
-            $0.exists && $0.path.hasPrefix("/") && !$0.path.hasPrefix(server.dataDirectory + "/")
-        }
-        return picture.replicas.compactMap { host in
-            if outside.isEmpty { return .ok(host.name, "none outside the data directory") }
-            let missing = outside.map(\.path).filter { path in
-                host.facts.namedFiles.contains { $0.path == path && !$0.exists }
-            }
+        let outside = details.namedFiles.filter { $0.exists && server.isOutside($0.path) }.map(\.path)
+        let built = Set(picture.replicasToBuild.map(\.name))
+        return picture.replicas.map { host in
+            if outside.isEmpty { return .ok(host.name, "none outside the server's directories") }
+            let missing = outside.filter(host.facts.lacks)
             if missing.isEmpty { return .ok(host.name, "\(outside.count) files, all there") }
-            let isTLS =
-                picture.setting("ssl") == "on"
-                && missing.contains { path in
-                    ["ssl_cert_file", "ssl_key_file", "ssl_ca_file"].contains { picture.setting($0) == path }
-                }
-            return isTLS ? .fail(host.name, "lacks \(listed(missing))") : .warn(host.name, "lacks \(listed(missing))")
+            let ofTLS = server.outsideTLSFiles.filter(missing.contains)
+            let others = missing.filter { !ofTLS.contains($0) }
+            if !ofTLS.isEmpty, !built.contains(host.name) { return .fail(host.name, "lacks \(listed(missing))") }
+            if !others.isEmpty { return .warn(host.name, "lacks \(listed(others))") }
+            return .ok(host.name, "the plan brings \(listed(ofTLS))")
         }
     },
 ]

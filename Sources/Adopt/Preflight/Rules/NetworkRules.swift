@@ -141,9 +141,9 @@ private func isBroken(_ try: ReachFacts, from host: ClusterPicture.Host, _ pictu
         if isStore { return !picture.isStoreToCome }
         // A server or agent that is still to come refuses; that way is open.
         guard let peer = picture.members.first(where: { $0.spec.address == `try`.host }) else { return false }
-        if `try`.port == picture.spec.replicas.restPort { return !peer.facts.agents.isEmpty }
+        if `try`.port == picture.spec.replicas.restPort { return picture.hasAgent(peer) }
         if picture.isRelayed, peer.name == picture.primary?.name {
-            return `try`.port == picture.spec.replicas.portOfRelay && !peer.facts.agents.isEmpty
+            return `try`.port == picture.spec.replicas.portOfRelay && picture.hasAgent(peer)
         }
         return peer.name == picture.primary?.name || picture.isAdopted(peer) && !peer.facts.servers.isEmpty
             || picture.standby(on: peer) != nil

@@ -82,9 +82,9 @@ let serviceRules: [Rule] = [
             if !isPrimary, !adopted, listening.contains(picture.port(of: host.spec)) {
                 taken.append("\(picture.port(of: host.spec)) (PostgreSQL)")
             }
-            if host.facts.agents.isEmpty, listening.contains(rest) { taken.append("\(rest) (the agent's REST API)") }
+            if !picture.hasAgent(host), listening.contains(rest) { taken.append("\(rest) (the agent's REST API)") }
             let relay = picture.spec.replicas.portOfRelay
-            if isPrimary, picture.isRelayed, host.facts.agents.isEmpty, listening.contains(relay) {
+            if isPrimary, picture.isRelayed, !picture.hasAgent(host), listening.contains(relay) {
                 taken.append("\(relay) (the replication relay)")
             }
             return taken.isEmpty
