@@ -56,6 +56,20 @@ import Testing
         #expect(abs(Double(less) - 1.05 * Double(more)) < 2)
     }
 
+    @Test func `A latency that the slowest copy does not bring down is heard anew without it`() {
+        var pace = started()
+        var second = 3
+        while !pace.isListening, second < 100 {
+            _ = pace.next(window(20), measured: CopyPace.slowest, at: .seconds(second))
+            second += 1
+        }
+        #expect((32...33).contains(second), "half a minute after it listened: \(second)")
+        for later in second...second + 3 { _ = pace.next(window(20), measured: 0, at: .seconds(later)) }
+        #expect(pace.before == 20)
+        let rate = rate(pace.next(window(20), measured: CopyPace.slowest, at: .seconds(second + 5))) ?? 0
+        #expect(rate > CopyPace.slowest)
+    }
+
     @Test func `Between half of what is allowed and all of it the rate stays`() {
         var pace = started()
         #expect(pace.next(window(6), measured: CopyPace.first, at: .seconds(3)) == .rate(CopyPace.first))

@@ -49,6 +49,8 @@ extension LabSuite {
             // The other disk is there on h2, and on h3 it is not.
             let disk = "install -d -o postgres -g postgres -m 700 /srv/wal/main"
             try await hosts.shell("h2", disk)
+            let archive = "install -d -o postgres -g postgres -m 700 /srv/archive"
+            for host in ["h2", "h3"] { try await hosts.shell(host, archive) }
 
             try await adopt(hosts.inventory, hosts.plan)
             let released = try await hosts.pgadopt(

@@ -9,15 +9,25 @@ extension LabSuite {
 
         private var inventory: String { hosts.directory.appendingPathComponent("managed.yaml").path }
 
-        /// Hosts without etcd: the packages of the disk are removed, as on a server that never had it. An installation
-        /// takes them from the hosts' package cache, which is filled before.
+        /// Hosts without etcd: the packages of the disk are removed, as on a server that never had it. The hosts reach no
+        /// mirror; an installation takes the package from their own cache, which is filled from this machine's mirror.
         private func bare() async throws {
             try await hosts.fresh()
+            let fetched = try await Program.run(
+                ["apt-get", "-q", "download", "etcd-server"], directory: hosts.directory)
+            try #require(fetched.status == 0, "\(fetched.output)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: hosts.directory.path)
+            let package = try #require(names.first { $0.hasPrefix("etcd-server_") && $0.hasSuffix(".deb") })
             for host in Hosts.all {
+                let copied = try await Program.run(
+                    [
+                        "sh", "-c", "exec lab/lab exec $1 sh -c \"cat > '/var/cache/apt/archives/$2'\" < \"$3\"", "-", host,
+                        package, hosts.directory.appendingPathComponent(package).path,
+                    ], environment: ["LAB_NAME": hosts.name])
+                try #require(copied.status == 0, "\(copied.output)")
                 try await hosts.shell(host, """
                     set -e
                     systemctl disable --now etcd 2>/dev/null || :
-                    apt-get -y --download-only --reinstall install etcd-server >/dev/null 2>&1 || :
                     DEBIAN_FRONTEND=noninteractive apt-get -y purge etcd-server >/dev/null
                     rm -rf /var/lib/etcd /etc/systemd/system/etcd.service.d
                     """)

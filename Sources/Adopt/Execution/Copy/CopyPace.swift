@@ -97,10 +97,12 @@ struct CopyPace: Equatable, Sendable {
     private var rate: Int64 { lastRate ?? Self.first }
     private var lastRate: Int64?
 
-    /// Clients have come where there were none, or the latency of before is minutes old.
+    /// Clients have come where there were none, or the latency of before is minutes old. Sooner where the slowest copy
+    /// changes nothing: then it is not the copy that they feel.
     private func isDue(_ seen: LatencyWindow, _ now: Duration) -> Bool {
         if before == nil { return seen.ages.count >= Self.few }
-        return listensAgain && listenedAt.map { now - $0 >= .seconds(300) } == true
+        let isInVain = order == .rate(Self.slowest) && ratio.map { $0 > most } == true
+        return listensAgain && listenedAt.map { now - $0 >= .seconds(isInVain ? 30 : 300) } == true
     }
 
     private mutating func listen() {

@@ -23,7 +23,7 @@ enum LatencyProbe {
     static let looks = 40
 
     /// Left out: what waits for other clients (locks) or for its own client, and what runs for so long that it is no
-    /// client's request: both say nothing of the machine.
+    /// client's request: they say nothing of the machine. Nor do our own sessions, the look of another copy among them.
     static var statements: String {
         let look = "EXECUTE look;\nSELECT pg_sleep(0.025);\n"
         return """
@@ -31,6 +31,7 @@ enum LatencyProbe {
             SELECT (extract(epoch FROM clock_timestamp() - query_start) * 1000000)::bigint::text FROM pg_stat_activity
             WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
             AND coalesce(wait_event_type, '') NOT IN ('Lock', 'Client')
+            AND application_name NOT LIKE 'pgadopt%'
             AND query_start BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp();
 
             """ + String(repeating: look, count: looks)

@@ -40,7 +40,7 @@ struct BundleStep: Step {
             cat > "$n/bundle.tar.gz"
             [ "$(sha256sum < "$n/bundle.tar.gz" | cut -c 1-64)" = \(change.digest) ] ||
                 { echo "the upload is damaged" >&2; exit 1; }
-            tar -C "$n" -xzf "$n/bundle.tar.gz" --no-same-owner
+            nice -n 10 tar -C "$n" -xzf "$n/bundle.tar.gz" --no-same-owner
             rm -f -- "$n/bundle.tar.gz"
             if ! [ -d "$n/bin" ]; then
                 for top in "$n"/*; do [ -d "$top/bin" ] && mv -- "$top"/* "$n"/ && rmdir -- "$top" && break; done
