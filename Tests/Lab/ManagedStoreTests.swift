@@ -19,6 +19,7 @@ extension LabSuite {
             let names = try FileManager.default.contentsOfDirectory(atPath: hosts.directory.path)
             let package = try #require(names.first { $0.hasPrefix("etcd-server_") && $0.hasSuffix(".deb") })
             for host in Hosts.all {
+                try await hosts.shell(host, "mkdir -p /var/cache/apt/archives/partial")
                 let copied = try await Program.run(
                     [
                         "sh", "-c", "exec lab/lab exec $1 sh -c \"cat > '/var/cache/apt/archives/$2'\" < \"$3\"", "-", host,
