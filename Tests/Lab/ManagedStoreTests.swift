@@ -19,18 +19,20 @@ extension LabSuite {
             let names = try FileManager.default.contentsOfDirectory(atPath: hosts.directory.path)
             let package = try #require(names.first { $0.hasPrefix("etcd-server_") && $0.hasSuffix(".deb") })
             for host in Hosts.all {
+                try await hosts.shell(host, """
+                    set -e
+                    systemctl disable --now etcd 2>/dev/null || :
+                    DEBIAN_FRONTEND=noninteractive apt-get -y purge etcd-server >/dev/null
+                    mkdir -p /var/cache/apt/archives/partial
+                    rm -rf /var/lib/etcd /etc/systemd/system/etcd.service.d
+                    """)
+                // After that, since Debian's images empty the cache whenever dpkg has run.
                 let copied = try await Program.run(
                     [
                         "sh", "-c", "exec lab/lab exec $1 sh -c \"cat > '/var/cache/apt/archives/$2'\" < \"$3\"", "-", host,
                         package, hosts.directory.appendingPathComponent(package).path,
                     ], environment: ["LAB_NAME": hosts.name])
                 try #require(copied.status == 0, "\(copied.output)")
-                try await hosts.shell(host, """
-                    set -e
-                    systemctl disable --now etcd 2>/dev/null || :
-                    DEBIAN_FRONTEND=noninteractive apt-get -y purge etcd-server >/dev/null
-                    rm -rf /var/lib/etcd /etc/systemd/system/etcd.service.d
-                    """)
             }
             let text = try String(contentsOfFile: hosts.inventory, encoding: .utf8)
             try Self.managed(text).write(toFile: inventory, atomically: true, encoding: .utf8)
