@@ -124,7 +124,10 @@ let brokenServers: [Broken] = [
     Broken("hba.members", "p", .fail, "would refuse a (192.168.7.2) as pgadopt_replication: no line matches") {
         $0.facts.hosts[1].network.sourceAddresses["10.0.0.1"] = "192.168.7.2"
     },
-    Broken("hba.rewind", "p", .fail, "line 1: host all all all reject") {
+    Broken("hba.rewind", "a", .fail, "would refuse p (192.168.7.2) as pgadopt_rewind: no line matches") {
+        $0.facts.hosts[0].network.sourceAddresses["10.0.0.2"] = "192.168.7.2"
+    },
+    Broken("hba.rewind", "p", .warn, "line 1: host all all all reject") {
         $0 = .adopted()
         $0.server { $0.hbaText = "host all all all reject\n" + ($0.hbaText ?? "") }
     },

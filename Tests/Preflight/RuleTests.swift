@@ -255,6 +255,17 @@ struct RuleTests {
         #expect(evaluate(sample.facts, sample.spec).filter { $0.verdict != .ok } == [])
     }
 
+    @Test func `the rules that let in a member that comes later are the plan's to write`() {
+        var sample = Sample.adopted()
+        for index in 0..<2 {
+            let lines = sample.facts.hosts[index].servers[0].hbaText?.split(separator: "\n") ?? []
+            let left = lines.filter { !$0.contains("10.0.0.3/") }
+            #expect(left.count < lines.count)
+            sample.facts.hosts[index].servers[0].hbaText = left.joined(separator: "\n") + "\n"
+        }
+        #expect(evaluate(sample.facts, sample.spec).filter { $0.name.hasPrefix("hba.") && $0.verdict == .fail } == [])
+    }
+
     @Test(arguments: allBroken) func `a broken thing is found`(_ broken: Broken) throws
     {
         var sample = Sample()

@@ -46,13 +46,13 @@ struct ConnectionSimulation {
     }
 
     /// The rules that a member's server will have: its own once it is adopted; else the primary's, or those of a
-    /// standby that runs, with the managed block that the plan puts at the top. Nil: no text is known.
+    /// standby that runs; all with the managed block as the plan writes it, for members that come and go. Nil: no text
+    /// is known.
     func file(of host: ClusterPicture.Host) -> HBAFile? { files[host.name] }
 
     private static func file(of host: ClusterPicture.Host, _ picture: ClusterPicture) -> HBAFile? {
-        if picture.isAdopted(host), let text = picture.server(on: host)?.hbaText { return HBAFile(text: text) }
-        // A standby that is taken over keeps its own file; the plan puts the block into it too.
-        guard let text = (picture.standby(on: host) ?? picture.primaryServer)?.hbaText else { return nil }
+        let own = picture.isAdopted(host) ? picture.server(on: host) : picture.standby(on: host)
+        guard let text = own?.hbaText ?? picture.primaryServer?.hbaText else { return nil }
         let lines = picture.members.flatMap { member in
             let address = mask(member.spec.address)
             return [
@@ -61,6 +61,11 @@ struct ConnectionSimulation {
             ]
         }
         return HBAFile(text: text).replacingManagedBlock(with: lines)
+    }
+
+    private func present(_ host: ClusterPicture.Host) -> HBAFile? {
+        guard picture.isAdopted(host) else { return nil }
+        return picture.server(on: host)?.hbaText.map { HBAFile(text: $0) }
     }
 
     private static func mask(_ address: String) -> String {
@@ -74,9 +79,12 @@ struct ConnectionSimulation {
     }
 
     /// Nil: it cannot be judged, because a text or an address is not known.
-    func answer(_ connection: NeededConnection) -> Answer? {
+    ///
+    /// - Parameter today: by the rules that an adopted member has now; not, as else, by those of the plan.
+    func answer(_ connection: NeededConnection, today: Bool = false) -> Answer? {
         guard let client = picture.members.first(where: { $0.name == connection.client }),
-            let server = picture.members.first(where: { $0.name == connection.server }), let file = file(of: server),
+            let server = picture.members.first(where: { $0.name == connection.server }),
+            let file = today ? present(server) : file(of: server),
             let address = IPAddress(source(from: client, to: server))
         else { return nil }
         let database: HBAConnection.Database = connection.purpose == .replication ? .replication : .named("postgres")

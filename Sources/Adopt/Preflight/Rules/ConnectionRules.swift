@@ -123,25 +123,38 @@ let connectionRules: [Rule] = [
 
 private func simulated(_ name: String, _ title: String, _ purpose: NeededConnection.Purpose, why: String) -> Rule {
     Rule(
-        name, title, fails: "a server would refuse a member, judged from the address its packets come from", why: why,
+        name, title, fails: "a server would refuse a member, judged from the address its packets come from",
+        warns: "an adopted server refuses another one now, and a plan puts that right", why: why,
         remedy: "Correct the address in the inventory, or the rule that comes first; then apply again.", .reload
     ) { picture in
         let simulation = ConnectionSimulation(picture: picture)
         return picture.members.compactMap { server in
             let needed = simulation.needed.filter { $0.server == server.name && $0.purpose == purpose }
-            var judged = 0
-            for connection in needed {
-                guard let answer = simulation.answer(connection) else { continue }
-                judged += 1
-                guard case .refused(let rule) = answer,
-                    let client = picture.members.first(where: { $0.name == connection.client })
-                else { continue }
-                let source = simulation.source(from: client, to: server)
-                let because = rule.map { "line \($0.line): \($0.summary)" } ?? "no line matches"
-                return .fail(server.name, "would refuse \(client.name) (\(source)) as \(connection.role): \(because)")
+            let judged = needed.count { simulation.answer($0) != nil }
+            if let refused = needed.lazy.compactMap({ simulation.refusal($0) }).first {
+                return .fail(server.name, "would refuse \(refused)")
+            }
+            let adopted = Set(picture.members.filter(picture.isAdopted).map(\.name))
+            let today = needed.lazy.filter { adopted.contains($0.client) }
+            if let refused = today.compactMap({ simulation.refusal($0, today: true) }).first {
+                return .warn(
+                    server.name, "refuses \(refused)",
+                    remedy: "Make a plan and apply it: it puts our rules first again.", .reload)
             }
             return judged == 0 ? nil : .ok(server.name, "lets in \(judged) members")
         }
+    }
+}
+
+extension ConnectionSimulation {
+    /// Who is refused, as whom and by what; nil: nobody, or it cannot be judged.
+    fileprivate func refusal(_ connection: NeededConnection, today: Bool = false) -> String? {
+        guard case .refused(let rule)? = answer(connection, today: today),
+            let client = picture.members.first(where: { $0.name == connection.client }),
+            let server = picture.members.first(where: { $0.name == connection.server })
+        else { return nil }
+        let because = rule.map { "line \($0.line): \($0.summary)" } ?? "no line matches"
+        return "\(client.name) (\(source(from: client, to: server))) as \(connection.role): \(because)"
     }
 }
 
