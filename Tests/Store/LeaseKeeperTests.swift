@@ -73,6 +73,29 @@ import Timekeeping
         }
     }
 
+    @Test func aMemberThatHearsNoAnswerDoesNotKeepItsKeys() async throws {
+        let etcd = EtcdCluster()
+        let proxy = OneWayProxy(to: etcd.clientPorts[0])
+        defer {
+            proxy.stop()
+            etcd.stop()
+        }
+        let direct = try client(etcd)
+        let keeper = LeaseKeeper(
+            client: try EtcdClient(.init(endpoints: [.init(host: "127.0.0.1", port: proxy.port)])), ttl: .seconds(2))
+        await keeper.allowRenewal(until: BootClock().now + .seconds(60))
+        let running = Task { await keeper.run() }
+        defer { running.cancel() }
+        let (id, _) = try #require(await held(keeper))
+        proxy.keepAnswers()
+        let start = monotonicSeconds()
+        while try await direct.leaseTimeToLive(id: id, timeout: .seconds(2)).remaining > 0, monotonicSeconds() - start < 10 {
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        // Renewed unheard once, when a third of the ttl had passed; then not any more.
+        #expect(monotonicSeconds() - start < 5)
+    }
+
     @Test func aChangedTTLTakesANewLease() async throws {
         let etcd = EtcdCluster()
         defer { etcd.stop() }

@@ -149,9 +149,12 @@ public actor LeaseKeeper {
         }
     }
 
+    /// A renewal that is carried out and whose answer is lost keeps the lock for a member that cannot lead. So after a
+    /// failure the store is asked first what changes nothing; when it answers, both ways are open.
     private func renew(_ old: Lease) async {
-        let sent = clock.now
         do {
+            if isFailing { _ = try await client.leaseTimeToLive(id: old.id, timeout: tryTimeout) }
+            let sent = clock.now
             let reply = try await client.leaseKeepAlive(id: old.id, timeout: tryTimeout)
             guard lease?.id == old.id else { return }
             switch reply {

@@ -2,6 +2,7 @@ import HACore
 import Timekeeping
 
 /// The agent's `LeaseKeeper`: renews at a third of the ttl, tries again each 100 ms, and only while it is allowed to.
+/// After a failure it asks before it renews.
 final class ModelLease {
     private struct Lease {
         var id: Int64
@@ -13,6 +14,7 @@ final class ModelLease {
     private var lease: Lease?
     private var mayRenewUntil: BootInstant
     private var isSleeping = false
+    private var isFailing = false
     private(set) var state = LeaseObservation.none
     private var ttl: Span { world.options.ttl }
 
@@ -42,7 +44,20 @@ final class ModelLease {
         guard let lease else { return grant() }
         let due = lease.confirmed + (ttl / 3).duration
         if now < due { return again(Span(rawValue: (due - now).wholeNanoseconds)) }
-        renew(lease.id)
+        if isFailing { probe(lease.id) } else { renew(lease.id) }
+    }
+
+    private func probe(_ id: Int64) {
+        agent.ask(timeout: tryTimeout, { $0.hasLease(id) }) { [weak self] (reply: ModelEtcd.Reply<Bool>) in
+            guard let self, lease?.id == id else { return }
+            if case .ok = reply { renew(id) } else { notRenewed() }
+        }
+    }
+
+    private func notRenewed() {
+        isFailing = true
+        agent.after(.ms(0.05)) { [weak self] in self?.agent.leaseNotRenewed() }
+        again(.ms(100))
     }
 
     /// Takes another lease and gives this one back; `then` when the store has said that it is gone.
@@ -76,7 +91,10 @@ final class ModelLease {
         let host = agent.host.index
         agent.ask(isWrite: true, timeout: tryTimeout, { $0.grant(ttl: ttl, to: host) }) { [weak self] (reply: ModelEtcd.Reply<Int64>) in
             guard let self else { return }
-            guard case .ok(let id) = reply else { return again(.ms(100)) }
+            guard case .ok(let id) = reply else {
+                isFailing = true
+                return again(.ms(100))
+            }
             confirmed(Lease(id: id, confirmed: sent))
             step()
         }
@@ -95,14 +113,13 @@ final class ModelLease {
                 lease = nil
                 publish(.none)
                 step()
-            case .refused, .silent:
-                agent.after(.ms(0.05)) { [weak self] in self?.agent.leaseNotRenewed() }
-                again(.ms(100))
+            case .refused, .silent: notRenewed()
             }
         }
     }
 
     private func confirmed(_ lease: Lease) {
+        isFailing = false
         self.lease = lease
         publish(.held(id: lease.id, deadline: lease.confirmed + ttl.duration - Self.margin(ttl.duration)))
     }
