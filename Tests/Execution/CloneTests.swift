@@ -6,20 +6,6 @@ import Testing
 
 /// A replica that is copied from another one, against PostgreSQL: h1 is the primary, h3 streams from it, h2 is built.
 @Suite(.enabled(if: RealServer.isPossible), .serialized) struct CloneTests {
-    private func withStandby(_ body: (RealServer, RealStandby) async throws -> Void) async throws {
-        let server = try await RealServer()
-        let standby: RealStandby
-        do { standby = try await RealStandby(of: server) } catch {
-            await server.stop()
-            throw error
-        }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(server, standby)) } catch { result = .failure(error) }
-        await standby.stop()
-        await server.stop()
-        try result.get()
-    }
-
     private func plan(_ server: RealServer, _ standby: RealStandby) async throws -> Plan {
         var plan = try await server.plan([.lock, .secrets, .roles, .hba, .slot, .baseBackup, .unlock])
         for index in plan.steps.indices {
@@ -57,7 +43,7 @@ import Testing
     }
 
     @Test func `It is copied from the standby, and streams from the primary by its slot there`() async throws {
-        try await withStandby { server, standby in
+        try await RealStandby.with { server, standby in
             try await letIn(standby)
             _ = try await server.sql("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")
             #expect(try await run(plan(server, standby), server, standby) == [])
@@ -88,7 +74,7 @@ import Testing
     }
 
     @Test func `A standby that cannot be copied is said with its reason, and the primary is copied`() async throws {
-        try await withStandby { server, standby in
+        try await RealStandby.with { server, standby in
             // Its pg_hba.conf does not know the new member.
             let notes = try await run(plan(server, standby), server, standby)
             #expect(notes.count == 1 && notes[0].hasPrefix("note h1 is copied, not h3: h2 cannot log in there"), "\(notes)")
@@ -97,7 +83,7 @@ import Testing
     }
 
     @Test func `So is one that is down`() async throws {
-        try await withStandby { server, standby in
+        try await RealStandby.with { server, standby in
             let plan = try await plan(server, standby)
             await standby.stop()
             let notes = try await run(plan, server, standby)
@@ -107,7 +93,7 @@ import Testing
     }
 
     @Test func `One that was promoted meanwhile is not copied`() async throws {
-        try await withStandby { server, standby in
+        try await RealStandby.with { server, standby in
             try await letIn(standby)
             let plan = try await plan(server, standby)
             _ = try await standby.sql("SELECT pg_promote()")

@@ -16,6 +16,21 @@ final class RealStandby: Sendable {
     let port: Int
     let shell: RootedShell
 
+    /// A server with a standby of its own, both gone afterwards.
+    static func with(_ body: (RealServer, RealStandby) async throws -> Void) async throws {
+        let server = try await RealServer()
+        let standby: RealStandby
+        do { standby = try await RealStandby(of: server) } catch {
+            await server.stop()
+            throw error
+        }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(server, standby)) } catch { result = .failure(error) }
+        await standby.stop()
+        await server.stop()
+        try result.get()
+    }
+
     init(of primary: RealServer) async throws {
         self.primary = primary
         root = primary.world.root + "/h2"

@@ -5,20 +5,6 @@ import Testing
 
 /// A standby that streams already is taken over, against PostgreSQL.
 @Suite(.enabled(if: RealServer.isPossible), .serialized) struct StandbyTests {
-    private func withStandby(_ body: (RealStandby) async throws -> Void) async throws {
-        let server = try await RealServer()
-        let standby: RealStandby
-        do { standby = try await RealStandby(of: server) } catch {
-            await server.stop()
-            throw error
-        }
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(standby)) } catch { result = .failure(error) }
-        await standby.stop()
-        await server.stop()
-        try result.get()
-    }
-
     private func run(_ plan: Plan, _ standby: RealStandby, _ environment: ExecutionEnvironment) async throws {
         let facts = try await standby.facts()
         try await Executor(plan: plan, environment: environment)
@@ -32,7 +18,7 @@ import Testing
     @Test func `It streams by our slot under our login with the same process, and release gives it back byte for byte`()
         async throws
     {
-        try await withStandby { standby in
+        try await RealStandby.with { _, standby in
             let before = try standby.configuration()
             let process = try await standby.process()
             let plan = try await standby.plan()
@@ -65,7 +51,7 @@ import Testing
     @Test func `A slot that its owner has dropped meanwhile is made again by the release, whose settings name it`()
         async throws
     {
-        try await withStandby { standby in
+        try await RealStandby.with { _, standby in
             let plan = try await standby.plan()
             try await run(plan, standby, standby.environment())
             _ = try await standby.primary.sql("SELECT pg_drop_replication_slot('h2_old')")
@@ -75,7 +61,7 @@ import Testing
     }
 
     @Test func `What ALTER SYSTEM has set meanwhile survives the release`() async throws {
-        try await withStandby { standby in
+        try await RealStandby.with { _, standby in
             let plan = try await standby.plan()
             try await run(plan, standby, standby.environment())
             _ = try await standby.sql("ALTER SYSTEM SET work_mem = '7MB'")
@@ -87,7 +73,7 @@ import Testing
     }
 
     @Test func `Cut off at any command of it, the next run ends in the same state, and release too`() async throws {
-        try await withStandby { standby in
+        try await RealStandby.with { _, standby in
             let before = try standby.configuration()
             let process = try await standby.process()
             let plan = try await standby.plan()
@@ -111,7 +97,7 @@ import Testing
     }
 
     @Test func `A stream that does not come is taken back by the step itself`() async throws {
-        try await withStandby { standby in
+        try await RealStandby.with { _, standby in
             let before = try standby.configuration()
             var plan = try await standby.plan()
             for index in plan.steps.indices {

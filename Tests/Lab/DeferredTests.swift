@@ -42,13 +42,7 @@ extension LabSuite {
             let same = try await hosts.postmaster("h1")
             #expect(same == postmaster)
 
-            let handed = try await hosts.pgadopt("switchover", hosts.inventory, "--to", "h2", "--yes")
-            #expect(handed.status == 0, "\(handed.output)")
-            try await eventually("h2 leads and all stream", within: .seconds(60)) {
-                let isWhole = await hosts.isWhole()
-                let leader = await hosts.leader()
-                return isWhole && leader == "h2"
-            }
+            try await hosts.handLead(to: "h2")
             let now = try await setting("h1", "wal_log_hints")
             #expect(now == "on")
             try await eventually("nothing waits any more", within: .seconds(30)) { try await deferred().isEmpty }

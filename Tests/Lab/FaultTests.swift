@@ -92,19 +92,19 @@ extension LabSuite {
             let load = try await Load(hosts)
             // The leader's pg_wal on a small disk of its own, from a switchover away and back.
             let other = try #require(Hosts.all.first { $0 != old })
-            _ = try await hosts.pgadopt("switchover", hosts.inventory, "--to", other, "--yes")
-            try await whole()
+            try await hosts.handLead(to: other)
             try await hosts.shell(old, """
+                set -e
                 systemctl stop pgadopt-agent@main
                 runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -D /var/lib/postgresql/15/main stop -m fast -w >/dev/null || true
                 w=/var/lib/postgresql/15/main/pg_wal
-                mount -t tmpfs -o size=256m,mode=0700 tmpfs /mnt && cp -a $w/. /mnt/ && chown postgres:postgres /mnt
+                mount -t tmpfs -o size=$(( $(du -sm $w | cut -f1) + 128 ))m,mode=0700 tmpfs /mnt
+                cp -a $w/. /mnt/ && chown postgres:postgres /mnt
                 mount --move /mnt $w 2>/dev/null || { mount --bind /mnt $w && umount -l /mnt; }
                 systemctl start pgadopt-agent@main
                 """)
             try await whole()
-            _ = try await hosts.pgadopt("switchover", hosts.inventory, "--to", old, "--yes")
-            try await whole()
+            try await hosts.handLead(to: old)
             // `|| true`: writing until the disk is full is an error to dd.
             try await hosts.shell(old, "dd if=/dev/zero of=/var/lib/postgresql/15/main/pg_wal/filler bs=1M 2>/dev/null || true")
             // Segments that were kept for reuse are used up first.

@@ -70,6 +70,27 @@ struct Hosts {
         try await eventually("both replicas stream", within: .seconds(30)) { await isWhole() }
     }
 
+    /// Runs the tool again and again; each time it is killed at the first moment of `moments` it comes to, which
+    /// is then crossed out. Returns when a run comes to its end.
+    func run(
+        _ arguments: [String], killedAt moments: [String], deadline: Duration = .seconds(240)
+    ) async throws {
+        var left = Set(moments)
+        for _ in 0...moments.count {
+            let (line, environment) = command(arguments)
+            let stops = ["PGADOPT_TEST_STOP": left.sorted().joined(separator: ",")]
+            let ended = try await Program.run(
+                line, environment: environment.merging(stops) { $1 }, directory: directory, deadline: deadline)
+            guard let moment = ended.output.firstMatch(of: /killed at (\S+)/).map({ String($0.1) }) else {
+                try #require(ended.status == 0, "left: \(left.sorted())\n\(ended.output)")
+                #expect(left.isEmpty, "never came to \(left.sorted())")
+                return
+            }
+            try #require(left.remove(moment) != nil, "\(moment) came twice")
+        }
+        throw Failed(description: "it never came to its end")
+    }
+
     // MARK: What the cluster says.
 
     struct Member: Equatable {
@@ -111,6 +132,17 @@ struct Hosts {
         try await eventually("a leader other than \(old)", within: deadline) {
             guard let now = await leader() else { return false }
             return now != old
+        }
+    }
+
+    /// A switchover as the owner asks for it, until `host` leads and the others stream from it.
+    func handLead(to host: String) async throws {
+        let asked = try await pgadopt("switchover", inventory, "--to", host, "--yes")
+        guard asked.status == 0 else { throw Failed(description: "switchover: \(asked.status)\n\(asked.output)") }
+        try await eventually("\(host) leads and all stream", within: .seconds(90)) {
+            let isWhole = await isWhole()
+            let leader = await leader()
+            return isWhole && leader == host
         }
     }
 

@@ -21,26 +21,6 @@ extension LabSuite {
             try? FileManager.default.removeItem(at: hosts.directory.appendingPathComponent("plan.journal.jsonl"))
         }
 
-        /// Runs the tool again and again; each time it is killed at the first moment of `moments` it comes to, which
-        /// is then crossed out. Returns when a run comes to its end.
-        private func run(_ arguments: String..., killedAt moments: [String]) async throws {
-            var left = Set(moments)
-            for _ in 0...moments.count {
-                let (line, environment) = hosts.command(arguments)
-                let stops = ["PGADOPT_TEST_STOP": left.sorted().joined(separator: ",")]
-                let ended = try await Program.run(
-                    line, environment: environment.merging(stops) { $1 }, directory: hosts.directory,
-                    deadline: .seconds(240))
-                guard let moment = ended.output.firstMatch(of: /killed at (\S+)/).map({ String($0.1) }) else {
-                    try #require(ended.status == 0, "left: \(left.sorted())\n\(ended.output)")
-                    #expect(left.isEmpty, "never came to \(left.sorted())")
-                    return
-                }
-                try #require(left.remove(moment) != nil, "\(moment) came twice")
-            }
-            throw Hosts.Failed(description: "it never came to its end")
-        }
-
         private func expectAdopted(_ postmaster: String) async throws {
             try await eventually("both replicas stream", within: .seconds(30)) { await hosts.isWhole() }
             let now = try await hosts.postmaster("h1")
@@ -72,7 +52,7 @@ extension LabSuite {
                 let moments = try stepNames().flatMap { ["before:\($0)", "after:\($0)"] }
                 own = moments.enumerated().filter { $0.offset % 4 == part }.map(\.element)
             }
-            try await run("apply", hosts.plan, "--yes", killedAt: own)
+            try await hosts.run(["apply", hosts.plan, "--yes"], killedAt: own)
             try await expectAdopted(postmaster)
         }
 
@@ -123,7 +103,7 @@ extension LabSuite {
             let moments = names.enumerated().flatMap { index, name in
                 Self.all ? ["before:\(name)", "after:\(name)"] : index % 4 == 1 ? ["after:\(name)"] : []
             }
-            try await run("release", hosts.plan, "--replicas", "remove", "--yes", killedAt: moments)
+            try await hosts.run(["release", hosts.plan, "--replicas", "remove", "--yes"], killedAt: moments)
             let again = try await hosts.pgadopt("release", hosts.plan, "--replicas", "remove", "--yes")
             #expect(again.status == 0 && again.output.contains("Nothing to take back"), "\(again.output)")
         }

@@ -77,13 +77,7 @@ extension LabSuite {
             let verified = try await hosts.pgadopt("verify", hosts.inventory)
             #expect(verified.status == 0, "\(verified.output)")
 
-            let handed = try await hosts.pgadopt("switchover", hosts.inventory, "--to", "h2", "--yes")
-            #expect(handed.status == 0, "\(handed.output)")
-            try await eventually("h2 leads and all stream", within: .seconds(90)) {
-                let isWhole = await hosts.isWhole()
-                let leader = await hosts.leader()
-                return isWhole && leader == "h2"
-            }
+            try await hosts.handLead(to: "h2")
             let archived = try await hosts.sql("h2", """
                 \\c bench
                 insert into in_two values (1);

@@ -69,13 +69,7 @@ extension LabSuite {
             let load = try await localLoad()
             #expect(load.contains("number of failed transactions: 0 "), "\(load)")
 
-            let handed = try await hosts.pgadopt("switchover", hosts.inventory, "--to", "h2", "--yes")
-            #expect(handed.status == 0, "\(handed.output)")
-            try await eventually("h2 leads and all stream", within: .seconds(90)) {
-                let isWhole = await hosts.isWhole()
-                let leader = await hosts.leader()
-                return isWhole && leader == "h2"
-            }
+            try await hosts.handLead(to: "h2")
             try await eventually("the server listens itself and the relay has gone", within: .seconds(60)) {
                 let open = try await listeners("h1")
                 return open.contains("\(address):5432") && !open.contains { $0.hasSuffix(":8108") }

@@ -69,7 +69,7 @@ extension LabSuite {
                 """)
         }
 
-        @Test func `hosts without etcd are adopted, survive the loss of one, and are given back as they were`()
+        @Test func `hosts without etcd are adopted, killed on the way, survive the loss of one, and are given back as they were`()
             async throws
         {
             try await bare()
@@ -81,8 +81,10 @@ extension LabSuite {
             #expect(checked.status != 1, "\(checked.output)")
             let planned = try await hosts.pgadopt("plan", inventory, "--out", hosts.plan)
             #expect(planned.status == 2 && planned.output.contains("etcd-member"), "\(planned.output)")
-            let applied = try await hosts.pgadopt("apply", hosts.plan, "--yes", deadline: .seconds(420))
-            #expect(applied.status == 0, "\(applied.output)")
+            try await hosts.run(
+                ["apply", hosts.plan, "--yes"],
+                killedAt: ["after:h1/etcd-ca", "before:h2/etcd-member", "after:h3/etcd-member", "before:h1/etcd"],
+                deadline: .seconds(420))
             let now = try await hosts.postmaster("h1")
             #expect(now == postmaster)
             for host in Hosts.all {
@@ -110,26 +112,6 @@ extension LabSuite {
             }
             let last = try await hosts.postmaster("h1")
             #expect(last == postmaster)
-        }
-
-        @Test func `killed again and again while the store is made, the same apply goes on`() async throws {
-            try await bare()
-            let planned = try await hosts.pgadopt("plan", inventory, "--out", hosts.plan)
-            #expect(planned.status == 2, "\(planned.output)")
-            var left: Set = ["after:h1/etcd-ca", "before:h2/etcd-member", "after:h3/etcd-member", "before:h1/etcd"]
-            while !left.isEmpty {
-                let (line, environment) = hosts.command(["apply", hosts.plan, "--yes"])
-                let stops = ["PGADOPT_TEST_STOP": left.sorted().joined(separator: ",")]
-                let killed = try await Program.run(
-                    line, environment: environment.merging(stops) { $1 }, directory: hosts.directory,
-                    deadline: .seconds(300))
-                let moment = killed.output.firstMatch(of: /killed at (\S+)/).map { String($0.1) }
-                try #require(moment.flatMap { left.remove($0) } != nil, "left: \(left)\n\(killed.output)")
-            }
-            let applied = try await hosts.pgadopt("apply", hosts.plan, "--yes", deadline: .seconds(420))
-            #expect(applied.status == 0, "\(applied.output)")
-            let status = try await hosts.pgadopt("status", inventory)
-            #expect(status.status == 0, "\(status.output)")
         }
     }
 }

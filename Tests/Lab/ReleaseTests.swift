@@ -7,17 +7,6 @@ extension LabSuite {
     struct Release {
         let hosts = Hosts()
 
-        /// Configuration files of a host, by content, owner and mode, and what of ours is there.
-        private func configuration(_ host: String) async throws -> String {
-            try await hosts.shell(host, """
-                find /etc/postgresql /etc/pgadopt /usr/lib/pgadopt /var/lib/pgadopt /etc/systemd/system \
-                  -name 'pgadopt-agent*' -prune -o -type f -print0 2>/dev/null | sort -z \
-                  | xargs -0r sh -c 'for f; do stat -c "%n %U %a" "$f"; sha256sum < "$f"; done' -
-                ls -d /etc/systemd/system/pgadopt* /etc/systemd/system/*/pgadopt* 2>/dev/null
-                true
-                """)
-        }
-
         private func adopt() async throws {
             let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
             #expect(planned.status == 2, "\(planned.output)")
@@ -32,9 +21,7 @@ extension LabSuite {
         @Test func `everything of before is back, and the primary's process is the same`() async throws {
             try await hosts.fresh()
             let postmaster = try await hosts.postmaster("h1")
-            let state = try await hosts.serverState("h1")
-            var before: [String: String] = [:]
-            for host in Hosts.all { before[host] = try await configuration(host) }
+            let before = try await Condition(hosts)
             try await adopt()
             let load = try await Load(hosts)
 
@@ -45,60 +32,16 @@ extension LabSuite {
             let released = try await hosts.pgadopt(
                 "release", hosts.plan, "--replicas", "remove", "--yes", deadline: .seconds(180))
             #expect(released.status == 0, "\(released.output)")
-            // Longer than the lease: a guard that was left behind would have fenced the server by now.
-            try await Task.sleep(for: .seconds(15))
+            try await before.expectSame(hosts, "released under load")
 
             let account = try await load.end(tail: 0)
             #expect(account.writerErrors == 0, "\(account.report)")
-            let now = try await hosts.postmaster("h1")
-            #expect(now == postmaster)
-            let stateNow = try await hosts.serverState("h1")
-            #expect(stateNow == state)
-            for host in Hosts.all {
-                let after = try await configuration(host)
-                #expect(after == before[host], "\(host)")
-            }
-            let left = try await keys()
-            #expect(left.isEmpty, "\(left)")
-            let unit = try await hosts.shell("h1", """
-                systemctl show -p ActiveState,MainPID postgresql@15-main.service | sort | paste -sd' '
-                """)
-            #expect(unit == "ActiveState=active MainPID=\(postmaster.split(separator: " ")[0])", "\(unit)")
             let copies = try await hosts.shell("h2", "ls /var/lib/postgresql/15/main 2>/dev/null | head -n 3")
             #expect(copies.isEmpty, "\(copies)")
             // Its own unit stops and starts it again, as before.
             try await hosts.shell("h1", "systemctl restart postgresql")
             let restarted = try await hosts.postmaster("h1")
             #expect(restarted != postmaster)
-        }
-
-        @Test func `an apply that ended early is taken back too`() async throws {
-            try await hosts.fresh()
-            let postmaster = try await hosts.postmaster("h1")
-            let before = try await configuration("h1")
-            let planned = try await hosts.pgadopt("plan", hosts.inventory, "--out", hosts.plan)
-            #expect(planned.status == 2, "\(planned.output)")
-            let (line, environment) = hosts.command(["apply", hosts.plan, "--yes"])
-            let apply = try Program(line, environment: environment, directory: hosts.directory)
-            try await eventually("the agent of h1 runs", within: .seconds(60)) {
-                let active = try await hosts.shell("h1", "systemctl is-active pgadopt-agent@main || true")
-                let runs = await apply.isRunning
-                return active == "active" || !runs
-            }
-            _ = try await apply.end(signal: SIGKILL)
-
-            let released = try await hosts.pgadopt(
-                "release", hosts.plan, "--replicas", "remove", "--yes", deadline: .seconds(180))
-            #expect(released.status == 0, "\(released.output)")
-            try await Task.sleep(for: .seconds(15))
-            let now = try await hosts.postmaster("h1")
-            #expect(now == postmaster)
-            let after = try await configuration("h1")
-            #expect(after == before)
-            let left = try await keys()
-            #expect(left.isEmpty, "\(left)")
-            try await adopt()
-            try await eventually("both replicas stream", within: .seconds(30)) { await hosts.isWhole() }
         }
 
         @Test func `after a failover, without the plan file, replicas that are kept stream on under their own unit`()

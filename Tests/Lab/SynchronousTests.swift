@@ -6,7 +6,10 @@ extension LabSuite {
     @Suite(.serialized)
     struct Synchronous {
         let hosts = Hosts()
-        static let faults = ["poweroff", "cut", "stopped agent", "freeze", "killed server"]
+        /// The rest with `./test --faults`.
+        static let faults =
+            ["poweroff", "freeze", "killed server"]
+            + (ProcessInfo.processInfo.environment["PGADOPT_LAB_FAULTS"] == "1" ? ["cut", "stopped agent"] : [])
 
         /// An adopted cluster in this mode, with a synchronous standby that the store knows.
         private func synchronous(_ mode: String) async throws {

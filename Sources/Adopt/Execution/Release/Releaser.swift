@@ -148,7 +148,8 @@ public struct Releaser: Sendable {
         case .keepStreaming(let change, let settings):
             try await keepStreaming(change, settings, any(change.member, journal, report))
         case .stopServer(let change):
-            try await stop(change, any(change.member, journal, report))
+            try await any(change.member, journal, report).stopStandby(
+                change.dataDirectory, binDirectory: change.binDirectory, osUser: change.osUser)
         case .promote(let change):
             try await promote(change, any(change.member, journal, report))
         case .handBack(let host, let change, let dataDirectory):
@@ -212,18 +213,6 @@ public struct Releaser: Sendable {
             cp -p -- "$f" "$t"; sed \(quoted(edit)) "$f" > "$t"; mv -f -- "$t" "$f"
             if [ -e "$p" ]; then kill -HUP "$(head -n 1 "$p")"; fi
             """)
-    }
-
-    private func stop(_ change: BaseBackupChange, _ context: StepContext) async throws {
-        let directory = quoted(change.dataDirectory)
-        try await context.run(
-            "stopping the standby",
-            """
-            cd /
-            [ -e \(directory)/postmaster.pid ] || exit 0
-            exec \(quoted(change.binDirectory + "/pg_ctl")) -D \(directory) -m fast -w -t 300 stop
-            """,
-            as: .user(change.osUser), deadline: .seconds(320))
     }
 
     private func promote(_ change: BaseBackupChange, _ context: StepContext) async throws {

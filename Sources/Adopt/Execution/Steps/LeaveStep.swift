@@ -15,7 +15,8 @@ struct LeaveStep: Step {
                 "stopping \(change.unit)", "systemctl disable --now \(quoted(change.unit)) 2>/dev/null || :",
                 deadline: .seconds(660))
             try await context.endGuard(of: change.unit)
-            try await stopStandby(context)
+            try await context.stopStandby(
+                change.dataDirectory, binDirectory: change.binDirectory, osUser: change.osUser)
         }
         try await deleteMember(context)
         try await dropSlot(context)
@@ -46,18 +47,6 @@ struct LeaveStep: Step {
                 "the server in \(change.dataDirectory) is no standby; nothing was stopped",
                 remedy: "Look at pgadopt status, then make a new plan.")
         }
-    }
-
-    private func stopStandby(_ context: StepContext) async throws {
-        let directory = quoted(change.dataDirectory)
-        try await context.run(
-            "stopping the standby",
-            """
-            cd /
-            [ -e \(directory)/postmaster.pid ] || exit 0
-            exec \(quoted(change.binDirectory + "/pg_ctl")) -D \(directory) -m fast -w -t 300 stop
-            """,
-            as: .user(change.osUser), deadline: .seconds(320))
     }
 
     /// The key of an agent that was killed goes with its lease; one that still lives writes it anew.
