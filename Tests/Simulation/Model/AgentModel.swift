@@ -305,7 +305,7 @@ extension Mutation {
             view.failover?.scheduledAt = nil
             observation.store = .connected(view, confirmed: confirmed)
         case .trustStaleView, .releaseBeforeStop, .lateGuard, .noGuard,
-            .syncBeforeNames, .namesBeforeSync, .hastyLeave: break
+            .syncBeforeNames, .namesBeforeSync, .hastyLeave, .renewUnheard: break
         case .promoteAnyone:
             guard case .running(let server) = observation.server.process, server.isInRecovery else { return }
             observation.settings.synchronousMode = .off

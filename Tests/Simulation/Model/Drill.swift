@@ -5,6 +5,8 @@ import Cluster
 enum Drill: String, CaseIterable, Sendable {
     /// Rows 27 and 28: nobody is told of the leader's end.
     case leaderPowerOff, leaderCut
+    /// Row 30: what it says is heard, and it hears nobody.
+    case leaderDeaf
     /// Row 25, and a host that freezes as a whole (row 38 with clocks that run on).
     case agentStop, hostFreeze
     /// The decision loop hangs while the rest of the agent goes on.
@@ -79,6 +81,8 @@ extension Drill {
         options.slowOperations = false
         options.faults = []
         options.faultTime = length(options)
+        // A deaf leader takes the standbys it has lost out of `sync`, and is heard; then nobody may follow it.
+        if self == .leaderDeaf { options.synchronous = .off }
     }
 
     private func length(_ options: Options) -> Span {
@@ -87,7 +91,7 @@ extension Drill {
         case .slowWrites, .nothing: .s(600)
         case .elections: .s(120)
         case .fiveKills: .s(600)
-        case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck, .writeHang: options.ttl * 4
+        case .leaderPowerOff, .leaderCut, .leaderDeaf, .agentStop, .hostFreeze, .agentStuck, .writeHang: options.ttl * 4
         case .agentRestarts: options.ttl * 6
         case .postmasterKill, .switchover: .s(40)
         }
@@ -101,6 +105,8 @@ extension Drill {
         let failover = options.ttl + .s(2.5) + (isSync ? .s(15) : .zero)
         return switch self {
         case .leaderPowerOff, .leaderCut, .agentStop, .hostFreeze, .agentStuck: Cost(gap: failover, changes: 1)
+        // One renewal more is carried out, and its answer lost.
+        case .leaderDeaf: Cost(gap: failover + options.ttl / 2, changes: 1)
         // Found by a probe, and borne for ttl.
         case .writeHang: Cost(gap: failover + options.loopWait * 2, changes: 1)
         case .fiveKills: Cost(gap: failover, changes: 5)
@@ -130,6 +136,7 @@ extension World {
         switch drill {
         case .leaderPowerOff: host.powerOff()
         case .leaderCut: cut(.cutHost, host, options.faultTime)
+        case .leaderDeaf: deafen(host, options.faultTime)
         case .agentStop: stopAgent(host, length)
         case .agentStuck: stickAgent(host, length)
         case .hostFreeze:

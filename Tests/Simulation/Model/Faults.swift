@@ -158,11 +158,21 @@ extension World {
             let others: [Network.Node] = chance.chance(500) ? [.etcd] : [.etcd] + peers
             pairs = others.map { outward ? (here, $0) : ($0, here) }
         }
-        note("\(target.name): \(fault.rawValue) for \(length.seconds) s")
+        block(pairs, "\(target.name): \(fault.rawValue)", length)
+    }
+
+    /// What it says is heard; it hears nobody.
+    func deafen(_ target: Host, _ length: Span) {
+        let others = [.etcd] + hosts.filter { $0 !== target }.map { Network.Node.host($0.index) }
+        block(others.map { ($0, .host(target.index)) }, "\(target.name): deaf", length)
+    }
+
+    private func block(_ pairs: [(Network.Node, Network.Node)], _ what: String, _ length: Span) {
+        note("\(what) for \(length.seconds) s")
         for (from, to) in pairs { network.set(from, to, blocked: true) }
         undo(after: length) { [weak self] in
             guard let self else { return }
-            note("\(target.name): \(fault.rawValue) is over")
+            note("\(what) is over")
             for (from, to) in pairs { network.set(from, to, blocked: false) }
         }
     }

@@ -44,7 +44,7 @@ final class ModelLease {
         guard let lease else { return grant() }
         let due = lease.confirmed + (ttl / 3).duration
         if now < due { return again(Span(rawValue: (due - now).wholeNanoseconds)) }
-        if isFailing { probe(lease.id) } else { renew(lease.id) }
+        if isFailing, world.mutation != .renewUnheard { probe(lease.id) } else { renew(lease.id) }
     }
 
     private func probe(_ id: Int64) {

@@ -154,11 +154,13 @@ package enum Mutation: String, CaseIterable, Sendable {
     case ignoreSchedule
     /// A standby that was left out of `sync` goes at once, and commits still wait for it.
     case hastyLeave
+    /// A lease is renewed again and again although no answer comes.
+    case renewUnheard
 
     /// What it breaks. Finding it by anything else would prove little.
     var breaks: Set<String> {
         switch self {
-        case .noWriteProbe: ["I11"]
+        case .noWriteProbe, .renewUnheard: ["I11"]
         case .ignoreSchedule: ["schedule"]
         case .hastyLeave: ["opt-out"]
         case .ignoreDeadline, .lateGuard, .noGuard, .releaseBeforeStop, .trustStaleView: ["I1", "I3", "I11"]
