@@ -25,9 +25,9 @@ enum RequestRules {
             63, "request.failed", .requests,
             when: "we lead, and the demotion for the request has failed",
             then: "clear the request and lead on",
-            { $0.iHoldTheLock && $0.iAmPrimary && $0.request != nil && $0.failure(of: .demote) != nil },
+            { $0.iHoldTheLock && $0.iAmPrimary && $0.request != nil && $0.failedHandOver != nil },
             { s, memory in
-                let message = s.failure(of: .demote)?.message ?? ""
+                let message = s.failedHandOver?.message ?? ""
                 memory.failures[.demote] = nil
                 return clear(s, "the demotion failed: \(message)")
             }),
@@ -76,6 +76,13 @@ enum RequestRules {
 }
 
 extension Situation {
+    /// A demotion that failed before the request was seen was for another reason.
+    fileprivate var failedHandOver: Memory.Failure? {
+        guard let failure = failure(of: .demote), let opened = memory.openRequest?.since, failure.at >= opened
+        else { return nil }
+        return failure
+    }
+
     fileprivate var canSwitch: Bool { iHoldTheLock && iAmPrimary && remote == nil && requestIsForMe }
 
     fileprivate var whyNotScheduled: String? {
