@@ -143,7 +143,7 @@ let package = Package(
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         // What people and programs already use with Patroni, against agents on this host; Patroni's own members beside ours.
         tests("Clients", [
-            "AgentFixture", "Cluster", "JSON", "PostgresClient", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+            "AgentFixture", "Cluster", "EtcdFixture", "JSON", "PostgresClient", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ]),
         // The built program, run as people and init systems run it.
         tests("AgentProgram", ["pgadopt-agent"]),

@@ -43,6 +43,28 @@ import Timekeeping
         }
     }
 
+    /// The look at a slow disk begins while pg_rewind works and ends after it: it says nothing of the result.
+    @Test func aFormerLeaderRewindsOnceHoweverLongALookTakes() async throws {
+        try await withAgents(["a", "b"]) { cluster in
+            let bin = "\(cluster.root)/bin"
+            mkdir(bin, 0o755)
+            for name in ["initdb", "pg_basebackup", "pg_ctl", "postgres", "psql"] {
+                symlink("\(AgentHarness.bin)/\(name)", "\(bin)/\(name)")
+            }
+            try cluster.write("#!/bin/sh\nsleep 1.7\nexec \(AgentHarness.bin)/pg_controldata \"$@\"\n",
+                to: "bin/pg_controldata", mode: 0o755)
+            try cluster.write("#!/bin/sh\n\(AgentHarness.bin)/pg_rewind \"$@\" || exit\nsleep 4\n",
+                to: "bin/pg_rewind", mode: 0o755)
+            let text = cluster.configuration("a")
+            try cluster.write(text.replacing("bin_dir: \(AgentHarness.bin)", with: "bin_dir: \(bin)"), to: "a.yml")
+            try await pair(cluster)
+            kill(try pid(cluster, "a"), SIGSTOP)
+            try await cluster.eventually("b leads") { await cluster.isUp("b", "/primary") }
+            try await cluster.eventually("a follows") { await cluster.streams("a") }
+            #expect(cluster.log("a").ranges(of: "begin: pg_rewind").count == 1)
+        }
+    }
+
     @Test func anAgentThatIsKilledDisturbsNobodyAndAHungStoreDemotesNobody() async throws {
         try await withAgents(["a", "b"]) { cluster in
             var dynamic = AgentHarness.dynamic.object ?? [:]

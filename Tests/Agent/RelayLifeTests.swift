@@ -1,4 +1,5 @@
 import AgentFixture
+import EtcdFixture
 import Certificates
 import Cluster
 import Glibc
@@ -36,7 +37,7 @@ import Testing
 
     @Test func aReplicaLivesThroughTheRelayAndAfterIt() async throws {
         try await withAgents(["a", "b"]) { harness in
-            let port = try freePorts(1)[0]
+            let port = freePorts(1)[0]
             let authority = try CertificateAuthority.make(name: "relay", now: Self.wallNow, days: 9)
             try harness.write(authority.pair.certificatePEM, to: "ca.pem", mode: 0o600)
             for (name, usage) in [("a", CertificateAuthority.Usage.member), ("b", .client)] {

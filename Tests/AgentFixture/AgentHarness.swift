@@ -39,7 +39,7 @@ package final class AgentHarness: Sendable {
         self.members = members
         user = geteuid() == 0 ? OSUser(named: "postgres") : nil
         root = "/tmp/pgadopt-agents-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        let ports = try freePorts(2 * members.count)
+        let ports = freePorts(2 * members.count)
         sqlPorts = Dictionary(uniqueKeysWithValues: zip(members, ports))
         apiPorts = Dictionary(uniqueKeysWithValues: zip(members, ports.dropFirst(members.count)))
         programs = try builtPrograms()
@@ -291,6 +291,18 @@ package final class AgentHarness: Sendable {
     /// A file in the directory; empty when there is none.
     package func text(_ file: String) -> String { (try? readSmallText("\(root)/\(file)")) ?? "" }
 
+    /// For a test that failed: the keys, and who streams from whom.
+    private func tellState() async {
+        let keys = (try? await cluster().1) ?? [:]
+        for (key, value) in keys.sorted(by: { $0.key < $1.key }) {
+            print("--- key \(key), lease \(String(value.lease, radix: 16)): \(String(decoding: value.value, as: UTF8.self))")
+        }
+        for name in members {
+            let rows = try? await sql(name, "select string_agg(row_to_json(r)::text, ' ') from pg_stat_replication r")
+            print("--- \(name) sends to: \(rows.flatMap { $0 } ?? "nobody, or it does not answer")")
+        }
+    }
+
     /// Waits for a condition that has no event; an error counts as "not yet". The limit is for machines that are slow
     /// and busy: nothing takes that long on another.
     package func eventually(
@@ -301,6 +313,7 @@ package final class AgentHarness: Sendable {
             if (try? await condition()) == true { return }
             guard Self.clock.now < end else {
                 for name in members { print("--- \(name)\n\(log(name))") }
+                await tellState()
                 throw HarnessError("never: \(what)")
             }
             try await Self.clock.sleep(until: Self.clock.now + .milliseconds(20), tolerance: nil)
@@ -335,25 +348,4 @@ private func builtPrograms() throws -> String {
     let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
     let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""
     return bundle.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
-}
-
-/// TCP ports nobody listens on at this moment.
-package func freePorts(_ count: Int) throws -> [Int] {
-    var sockets: [Int32] = []
-    defer { for socket in sockets { close(socket) } }
-    return try (0..<count).map { _ in
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        sockets.append(descriptor)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard bound else { throw HarnessError("no port: \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
 }

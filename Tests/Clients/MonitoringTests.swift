@@ -1,4 +1,5 @@
 import AgentFixture
+import EtcdFixture
 import Foundation
 import Glibc
 import JSON
@@ -44,7 +45,7 @@ import Testing
     /// The configuration of Patroni's own template: one port for the leader, one for replicas.
     /// - Returns: the two ports.
     private func startHAProxy(_ cluster: AgentHarness) async throws -> [Int] {
-        let ports = try freePorts(2)
+        let ports = freePorts(2)
         let servers = cluster.members.map {
             "  server \($0) 127.0.0.1:\(cluster.sqlPorts[$0]!) maxconn 20 check port \(cluster.apiPorts[$0]!)"
         }.joined(separator: "\n")

@@ -27,7 +27,7 @@ public final class EtcdCluster: Sendable {
         var template = Array("/tmp/etcd-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { fatalError("mkdtemp: errno \(errno)") }
         let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let ports = Self.freePorts(2 * members)
+        let ports = freePorts(2 * members)
         clientPorts = Array(ports.prefix(members))
         let peers = Array(ports.suffix(members))
         let scheme = arguments.contains("--client-cert-auth") ? "https" : "http"
@@ -101,26 +101,31 @@ public final class EtcdCluster: Sendable {
 
     /// Tests start servers side by side; none may inherit another one's socket.
     private static let closedOnExec = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+}
 
-    private static func freePorts(_ count: Int) -> [Int] {
-        var sockets: [Int32] = []
-        defer { for socket in sockets { close(socket) } }
-        return (0..<count).map { _ in
-            let socket = socket(AF_INET, closedOnExec, 0)
-            sockets.append(socket)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            withUnsafeMutablePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    _ = bind(socket, $0, length)
-                    _ = getsockname(socket, $0, &length)
-                }
+/// TCP ports of 127.0.0.1 that nobody uses at this moment. Below those that the kernel gives to outgoing connections: one
+/// of these could take the port before the server that it is for.
+public func freePorts(_ count: Int) -> [Int] {
+    var sockets: [Int32] = []
+    defer { for socket in sockets { close(socket) } }
+    var ports: [Int] = []
+    for _ in 0..<10_000 where ports.count < count {
+        let port = Int.random(in: 10_000..<32_000)
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        sockets.append(socket)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let isFree = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
-            return Int(UInt16(bigEndian: address.sin_port))
         }
+        if isFree { ports.append(port) }
     }
+    precondition(ports.count == count, "no free ports")
+    return ports
 }
 
 /// Seconds on CLOCK_MONOTONIC, for the bounds that tests assert.

@@ -122,6 +122,9 @@ import Timekeeping
             return
         }
         #expect(point != nil)
+        // Another one would recover the directory by itself first, with a log that is nobody's on the leader's timeline.
+        let again = await #expect(throws: ServerError.self) { try await a.rewind(from: leader, by: Bench.soon) }
+        #expect(again?.code == .wrongState)
         _ = try await b.keepSlots(for: ["a"], by: Bench.soon)
         try await a.start(.standby(leader), by: Bench.soon)
         await a.know(members: [leader])

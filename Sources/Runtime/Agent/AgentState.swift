@@ -16,6 +16,7 @@ struct AgentState {
     var server = ServerObservation(storage: .empty, process: .stopped)
     var peers = PeerObservation()
     var operation: OperationObservation = .idle
+    var isBusy: Bool { if case .running = operation { true } else { false } }
     var guardian: GuardObservation = .absent
     var watchdog: WatchdogObservation = .absent
     var settings = CoreSettings()

@@ -9,6 +9,13 @@ import Timekeeping
 /// The observe of "observe, decide, act": everything a decision may know, put together from the parts.
 extension Agent {
     func observe() async {
+        let wasBusy = state.isBusy
+        await look()
+        // What was seen while an operation ended may be of before its end, and must not be taken for its result.
+        if wasBusy, !state.isBusy { await look() }
+    }
+
+    private func look() async {
         var server = await parts.server.observe()
         if case .running(let running) = server.process { server.process = await probed(completed(running)) }
         state.server = server

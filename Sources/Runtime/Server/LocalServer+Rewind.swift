@@ -38,6 +38,13 @@ extension LocalServer {
                 .wrongState, "pg_rewind needs data checksums or wal_log_hints, and this server has neither: clone it")
         }
         if !data.isShutDown {
+            // A copy, or what an earlier pg_rewind has made: recovered by itself it would write a log of its own on the
+            // source's timeline, and pg_rewind, which compares timelines, would not see it.
+            guard !files.exists("\(settings.dataDirectory)/backup_label") else {
+                throw ServerError(
+                    .wrongState, "there is a backup_label: this directory has to replay the log of \(source.name) "
+                        + "before it can be rewound")
+            }
             try await recoverInSingleUserMode(by: deadline)
             data = try await controlData(by: deadline)
             guard data.isShutDown else {
