@@ -96,6 +96,8 @@ extension LocalServer {
         // The owner's `-i` and the like are a postmaster's; only settings are carried over.
         let options = settingsOnly(ownersOptions())
         log.info("crash recovery in single-user mode")
+        isRecoveringAlone = true
+        defer { isRecoveringAlone = false }
         let output = try await runner.run(
             settings.program("postgres"),
             ["--single", "-D", directory] + settings.configArguments + options

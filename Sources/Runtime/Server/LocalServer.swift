@@ -27,6 +27,8 @@ public actor LocalServer {
     var postmaster: ProcessHandle?
     /// True from our stop signal to the postmaster's end: such an end is no crash.
     var isStopping = false
+    /// Our own crash recovery in single-user mode runs; what it shows of itself is no server.
+    var isRecoveringAlone = false
     var crashedAt: BootInstant?
     var startingSince: BootInstant?
     var stoppingSince: BootInstant?
@@ -73,6 +75,7 @@ public actor LocalServer {
 
     func adopt(_ file: PostmasterFile?) -> ProcessIdentity? {
         if let postmaster, !postmaster.hasExited { return postmaster.identity }
+        if isRecoveringAlone { return nil }
         guard let found = file?.runningPostmaster(in: realPath(settings.dataDirectory)) else { return nil }
         do {
             let handle = try ProcessHandle(found)
