@@ -61,7 +61,13 @@ struct Hosts {
 
     /// An adopted cluster of three, all hosts on and both replicas streaming. Adopts when it is not so.
     func adopted() async throws {
-        if await isWhole() { return }
+        if await isWhole() {
+            // Up to wal_retrieve_retry_interval (5 s) a replica that streams is still on the leader's last timeline.
+            try await eventually("all are on one timeline", within: .seconds(30)) {
+                Set(await members().map(\.timeline)).count == 1
+            }
+            return
+        }
         try await fresh()
         let planned = try await pgadopt("plan", inventory, "--out", plan)
         guard planned.status == 2 else { throw Failed(description: "plan: \(planned.status)\n\(planned.output)") }
@@ -98,6 +104,7 @@ struct Hosts {
         var role: String
         var state: String
         var lag: Int64?
+        var timeline: Int64?
     }
 
     /// The members, from the store; empty when there are none or the store does not answer.
@@ -109,7 +116,7 @@ struct Hosts {
         return (json["members"]?.array ?? []).map {
             Member(
                 name: $0["name"]?.string ?? "", role: $0["role"]?.string ?? "", state: $0["state"]?.string ?? "",
-                lag: $0["lag"]?.int)
+                lag: $0["lag"]?.int, timeline: $0["timeline"]?.int)
         }
     }
 
