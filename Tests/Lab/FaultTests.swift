@@ -164,8 +164,11 @@ extension LabSuite {
             let before = try await hosts.timeline()
             for host in Hosts.all {
                 try await hosts.shell(host, "systemctl poweroff || true")
+                // Its shell is gone earlier, and a host that is still going down is not booted.
                 try await eventually("\(host) is off", within: .seconds(60)) {
-                    (try? await hosts.shell(host, "true")) == nil
+                    try await hosts.lab("status").split(separator: "\n").contains {
+                        $0.contains(" \(host) ") && !$0.contains(" on,")
+                    }
                 }
                 try await hosts.lab("boot", host)
                 try await whole("all follow after the reboot of \(host)")
