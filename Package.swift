@@ -119,18 +119,18 @@ let package = Package(
         tests("Shell", ["Shell"]),
         tests("PostgresModel", ["PostgresModel"]),
         module("AgentFixture", "Tests/AgentFixture", [
-            "API", "Cluster", "Etcd", "EtcdFixture", "JSON", "Kernel", "PostgresClient", "PostgresModel", "Store", "Timekeeping",
+            "API", "Cluster", "Etcd", "EtcdFixture", "JSON", "Kernel", "PostgresClient", "PostgresModel", "Store", "TestHost", "Timekeeping",
         ] + nio),
         tests("Agent", [
             "Agent", "AgentFixture", "API", "Certificates", "Cluster", "Configuration", "Etcd", "EtcdFixture", "HACore", "JSON", "Kernel", "PostgresClient", "PostgresModel",
-            "Server", "Store", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+            "Server", "Store", "TestHost", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ] + nio),
         tests("API", ["API", "Cluster", "JSON", "PostgresModel", "Timekeeping"] + nio),
         tests("Kernel", ["Kernel", "Timekeeping"]),
         tests("Relay", ["Relay", "Certificates", "Kernel", "Timekeeping", log] + nio),
         tests("PostgresClient", ["PostgresClient", "Kernel", "Timekeeping"]),
-        tests("Server", ["Server", "HACore", "Kernel", "PostgresClient", "PostgresModel", "Timekeeping", log]),
-        tests("Guard", ["Guard", "Kernel", "Timekeeping", "pgadopt-guard"]),
+        tests("Server", ["Server", "HACore", "Kernel", "PostgresClient", "PostgresModel", "TestHost", "Timekeeping", log]),
+        tests("Guard", ["Guard", "Kernel", "TestHost", "Timekeeping", "pgadopt-guard"]),
         tests("YAML", ["YAML"]),
         tests("Inventory", ["Inventory", "YAML"], exclude: ["Golden"]),
         module("AdoptFixtures", "Tests/AdoptFixtures", ["Planning", "Facts", "Inventory", "Preflight", "PostgresModel"]),
@@ -143,15 +143,17 @@ let package = Package(
         tests("Report", ["Report", "AdoptFixtures", "Planning", "Preflight", "Cluster", "JSON", "PostgresModel"], exclude: ["Golden"]),
         // What people and programs already use with Patroni, against agents on this host; Patroni's own members beside ours.
         tests("Clients", [
-            "AgentFixture", "Cluster", "EtcdFixture", "JSON", "PostgresClient", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
+            "AgentFixture", "Cluster", "EtcdFixture", "JSON", "PostgresClient", "TestHost", "Timekeeping", "pgadopt-agent", "pgadopt-guard",
         ]),
         // The built program, run as people and init systems run it.
         tests("AgentProgram", ["pgadopt-agent"]),
         tests("Configuration", ["Configuration", "JSON", "PostgresModel", "YAML"]),
-        module("EtcdFixture", "Tests/EtcdFixture"),
+        module("EtcdFixture", "Tests/EtcdFixture", ["TestHost"]),
+        // What a test needs of the machine that it runs on: free ports, and the programs built with it.
+        module("TestHost", "Tests/TestHost", ["Kernel"]),
         tests("Etcd", ["Etcd", "EtcdFixture"] + nio),
         tests("Store", ["Store", "Etcd", "EtcdFixture", "Cluster", "JSON", "PostgresModel", "Kernel", "Timekeeping"]),
-        tests("SSH", ["SSH", "Shell"]),
+        tests("SSH", ["SSH", "Shell", "TestHost"]),
         tests("Timekeeping", ["Timekeeping"]),
         tests("Cluster", ["Cluster"]),
         tests("HACore", ["HACore"], exclude: ["Scenarios"]),

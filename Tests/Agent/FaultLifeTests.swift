@@ -51,7 +51,7 @@ import Timekeeping
             for name in ["initdb", "pg_basebackup", "pg_ctl", "postgres", "psql"] {
                 symlink("\(AgentHarness.bin)/\(name)", "\(bin)/\(name)")
             }
-            try cluster.write("#!/bin/sh\nsleep 1.7\nexec \(AgentHarness.bin)/pg_controldata \"$@\"\n",
+            try cluster.write("#!/bin/sh\nsleep 1.5\nexec \(AgentHarness.bin)/pg_controldata \"$@\"\n",
                 to: "bin/pg_controldata", mode: 0o755)
             try cluster.write("#!/bin/sh\n\(AgentHarness.bin)/pg_rewind \"$@\" || exit\nsleep 4\n",
                 to: "bin/pg_rewind", mode: 0o755)

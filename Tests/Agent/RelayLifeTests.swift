@@ -5,6 +5,7 @@ import Cluster
 import Glibc
 import JSON
 import Kernel
+import TestHost
 import Testing
 
 /// A server that listens on its own host only, with its agent's relay before it: a replica is built and streams through

@@ -10,6 +10,7 @@ import PostgresClient
 import PostgresModel
 import Store
 import Synchronization
+import TestHost
 import Timekeeping
 
 /// A cluster on this host as its owner would have it: the real programs, one etcd, PostgreSQL servers in directories
@@ -42,7 +43,7 @@ package final class AgentHarness: Sendable {
         let ports = freePorts(2 * members.count)
         sqlPorts = Dictionary(uniqueKeysWithValues: zip(members, ports))
         apiPorts = Dictionary(uniqueKeysWithValues: zip(members, ports.dropFirst(members.count)))
-        programs = try builtPrograms()
+        programs = builtPrograms()
         mkdir(root, 0o755)
         if let user { chown(root, user.uid, user.gid) }
         let pipe = "\(root)/leash"
@@ -340,12 +341,4 @@ package func withAgents(_ members: [String], _ body: (AgentHarness) async throws
         throw error
     }
     await harness.clean()
-}
-
-/// The directory of the programs that were built with these tests: that of the test program.
-private func builtPrograms() throws -> String {
-    let me = linkTarget("/proc/self/exe") ?? ""
-    let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
-    let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""
-    return bundle.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
 }

@@ -3,6 +3,7 @@ import EtcdFixture
 import Foundation
 import Glibc
 import JSON
+import TestHost
 import Testing
 
 /// What watches a cluster and leads clients to its leader: HAProxy, check_patroni and vip-manager.

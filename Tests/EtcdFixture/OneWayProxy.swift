@@ -9,8 +9,9 @@ public final class OneWayProxy: Sendable {
 
     public init(to target: Int) {
         (listener, port) = Self.listen()
-        // Its threads end with the sockets.
+        // Its threads end with the sockets, and close them.
         Thread.detachNewThread { [self] in
+            defer { close(listener) }
             while case let client = accept(listener, nil, nil), client >= 0 {
                 let server = Self.socket()
                 guard Self.withLoopback(target, { connect(server, $0, $1) }) == 0 else {
@@ -18,8 +19,18 @@ public final class OneWayProxy: Sendable {
                     close(server)
                     continue
                 }
-                Thread.detachNewThread { [self] in pass(from: client, to: server, isAnswer: false) }
-                Thread.detachNewThread { [self] in pass(from: server, to: client, isAnswer: true) }
+                let ways = DispatchGroup()
+                for (source, sink, isAnswer) in [(client, server, false), (server, client, true)] {
+                    ways.enter()
+                    Thread.detachNewThread { [self] in
+                        pass(from: source, to: sink, isAnswer: isAnswer)
+                        ways.leave()
+                    }
+                }
+                ways.notify(queue: .global()) {
+                    close(client)
+                    close(server)
+                }
             }
         }
     }

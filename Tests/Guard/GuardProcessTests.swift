@@ -1,4 +1,5 @@
 import Glibc
+import TestHost
 import Testing
 import Timekeeping
 
@@ -148,12 +149,7 @@ func withGuard(_ body: (Guardian) async throws -> Void) async throws {
 }
 
 /// The guard that was built with these tests: it lies in the directory of the test program.
-func builtGuard() -> String {
-    let me = linkTarget("/proc/self/exe") ?? ""
-    let line = ((try? readSmallText("/proc/self/cmdline")) ?? "").split(separator: "\0").map(String.init)
-    let bundle = ([me] + CommandLine.arguments + line).first { $0.hasSuffix(".xctest") } ?? ""
-    return bundle.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/pgadopt-guard"
-}
+func builtGuard() -> String { builtPrograms() + "/pgadopt-guard" }
 
 /// A shell that ignores SIGQUIT's meaning for shells no more than PostgreSQL does: it ends; its children do not.
 struct FakePostmaster {

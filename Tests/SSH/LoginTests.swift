@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Shell
+import TestHost
 import Testing
 
 @testable import SSH
@@ -122,7 +123,7 @@ struct ReachTests {
 
     @Test("a port where nothing listens is an error with the system's reason")
     func refused() async throws {
-        let target = SSHTarget(host: "127.0.0.1", port: freePort(), user: "root", knownHostsFiles: [])
+        let target = SSHTarget(host: "127.0.0.1", port: freePorts(1)[0], user: "root", knownHostsFiles: [])
         let error = await sshError { _ = try await SSHHost(name: "h1", target: target).run("true") }
         #expect(error?.code == .unreachable)
         #expect(error?.message.contains("Connection refused") == true)

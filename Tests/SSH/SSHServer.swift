@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Shell
+import TestHost
 import Testing
 
 @testable import SSH
@@ -53,22 +54,6 @@ final class Daemon: Sendable {
     }
 }
 
-func freePort() -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            _ = bind(descriptor, $0, size)
-            _ = getsockname(descriptor, $0, &size)
-        }
-    }
-    return Int(UInt16(bigEndian: address.sin_port))
-}
-
 /// Key pairs made once for all tests; every server accepts all of them.
 enum LoginKeys {
     static let all = [
@@ -100,7 +85,7 @@ final class SSHServer: Sendable {
     /// - Parameter hostKeys: types of host keys; the first is the one to be known.
     init(hostKeys: [String] = ["ed25519"], known: [String]? = nil, settings: [String] = []) throws {
         let scratch = Scratch()
-        let port = freePort()
+        let port = freePorts(1)[0]
         self.scratch = scratch
         self.port = port
         try? FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
@@ -178,7 +163,7 @@ final class SilentServer: Sendable {
     private let descriptor: Int32
 
     init() throws {
-        let port = freePort()
+        let port = freePorts(1)[0]
         self.port = port
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()

@@ -4,6 +4,7 @@ import Kernel
 import Logging
 import PostgresClient
 import PostgresModel
+import TestHost
 import Testing
 import Timekeeping
 
@@ -24,7 +25,8 @@ struct Bench: Sendable {
     init() throws {
         user = geteuid() == 0 ? OSUser(named: "postgres") : nil
         root = "/tmp/pgadopt-server-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        ports = ["a": try freePort(), "b": try freePort()]
+        let free = freePorts(2)
+        ports = ["a": free[0], "b": free[1]]
         runner = ProgramRunner(user: user, clock: Self.clock)
         try Files(user: user).makeDirectory(root)
         for name in ports.keys { try writeConfiguration(name) }
@@ -120,23 +122,6 @@ struct Bench: Sendable {
                 + "host replication all localhost scram-sha-256\n",
             to: "\(root)/hba")
     }
-}
-
-/// A TCP port nobody listens on at this moment.
-private func freePort() throws -> Int {
-    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(fd) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let bound = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(fd, $0, length) == 0 && getsockname(fd, $0, &length) == 0
-        }
-    }
-    try #require(bound)
-    return Int(UInt16(bigEndian: address.sin_port))
 }
 
 /// Waits for a condition that has no event, at most thirty seconds.

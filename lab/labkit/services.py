@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import subprocess
 import time
 import urllib.request
 
@@ -132,6 +133,40 @@ systemctl start postgresql@15-main.service
 """)
 
 
+def create_backup(lab: Lab) -> None:
+    """A pgBackRest repository on h1 with one full backup, and a way to it for the postgres users of the other hosts."""
+    key = lab.directory / "backup-key"
+    key.unlink(missing_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
+    home = "/var/lib/postgresql"
+    for host in HOSTS:
+        repository = f"""repo1-path={home}/backups
+start-fast=y""" if host == "h1" else f"repo1-host={lab.address('h1')}\nrepo1-host-user=postgres"
+        machine.shell_in(lab, host, f"""
+install -d -o postgres -g postgres -m 700 {home}/.ssh
+cat > {home}/.ssh/id_ed25519 <<'END'
+{key.read_text()}END
+cat > {home}/.ssh/authorized_keys <<'END'
+{key.with_suffix(".pub").read_text()}END
+echo 'StrictHostKeyChecking accept-new' > {home}/.ssh/config
+chown postgres:postgres {home}/.ssh/*
+chmod 600 {home}/.ssh/*
+cat > /etc/pgbackrest.conf <<'END'
+[global]
+{repository}
+[main]
+pg1-path={home}/15/main
+END
+chown postgres:postgres /etc/pgbackrest.conf
+chmod 640 /etc/pgbackrest.conf
+""")
+    machine.shell_in(lab, "h1", """
+cd /
+runuser -u postgres -- pgbackrest --stanza=main stanza-create
+runuser -u postgres -- pgbackrest --stanza=main --type=full backup
+""")
+
+
 def has_legacy_cluster(lab: Lab) -> bool:
     return (lab.directory / "legacy-ready").exists()
 
@@ -144,6 +179,9 @@ def install(lab: Lab, hosts: list[str]) -> None:
     if "standby" in lab.variants and "h2" in hosts and not (lab.directory / "standby-ready").exists():
         create_standby(lab)
         (lab.directory / "standby-ready").touch()
+    if "backup" in lab.variants and hosts == list(HOSTS) and not (lab.directory / "backup-ready").exists():
+        create_backup(lab)
+        (lab.directory / "backup-ready").touch()
 
 
 def connection_string(lab: Lab, hosts: list[str] | None = None) -> str:

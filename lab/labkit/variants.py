@@ -9,6 +9,7 @@ ALL = {
     "old-server": "tablespaces, pg_wal on another disk, max_connections 1000, archiving, slots of others, "
                   "synchronous_standby_names, a long-used name with blanks",
     "standby": "h2 is a streaming standby of h1 already",
+    "backup": "h1 archives into a pgBackRest repository of its own, which h2 and h3 read over SSH",
 }
 
 
@@ -33,6 +34,8 @@ def settings(lab: Lab) -> str:
     if "old-server" in lab.variants:
         lines |= {"max_connections": "1000", "archive_mode": "on", "archive_command": "cp %p /srv/archive/%f",
                   "wal_level": "logical", "synchronous_commit": "on"}
+    if "backup" in lab.variants:
+        lines |= {"archive_mode": "on", "archive_command": "pgbackrest --stanza=main archive-push %p"}
     return "\n".join(f"{name} = '{value}'" for name, value in lines.items())
 
 
