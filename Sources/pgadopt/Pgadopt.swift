@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import YAML
 
 /// The operator's tool.
 @main
@@ -63,12 +64,19 @@ struct Pgadopt: AsyncParsableCommand {
 
     /// What is wrong, without the usage lines around it; of a command line that cannot be read also where to look.
     private static func words(for error: any Error) -> String {
+        let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
+        if let first = CommandLine.arguments.dropFirst().first, !(commands + ["help"]).contains(first),
+            !first.hasPrefix("-")
+        {
+            let hint = nearest(to: first, among: commands).map { "; did you mean '\($0)'?" } ?? "."
+            return "there is no command '\(first)'\(hint) See: pgadopt --help"
+        }
         let text = message(for: error)
         let full = fullMessage(for: error)
         guard let usage = full.split(separator: "\n").first(where: { $0.hasPrefix("Usage: ") }) else { return text }
         let command = usage.dropFirst("Usage: ".count).split(separator: " ")
             .prefix { !$0.hasPrefix("<") && !$0.hasPrefix("[") && !$0.hasPrefix("-") }
-        return "\(text.trimmingEnd). See: \(command.joined(separator: " ")) --help"
+        return "\(text.asSentence) See: \(command.joined(separator: " ")) --help"
     }
 }
 
@@ -76,6 +84,5 @@ struct Pgadopt: AsyncParsableCommand {
 let toolVersion = "0.1.0"
 
 extension String {
-    /// Without the mark a sentence ends with.
-    fileprivate var trimmingEnd: Substring { [".", "?"].contains(last) ? dropLast() : self[...] }
+    fileprivate var asSentence: String { [".", "?"].contains(last) ? self : self + "." }
 }

@@ -21,8 +21,9 @@ class Client:
 
     def __init__(self, lab: Lab, clients: int):
         threads = min(2, clients)
+        # Before all others, as on a machine of its own: a client that waits for a processor sees a slow server.
         # Ends with the thread that started it, also when this program is killed.
-        self.command = ["setpriv", "--pdeathsig", "TERM", "pgbench", "-h", lab.address("h1"), "-U", "app", "-n",
+        self.command = ["chrt", "--rr", "1", "setpriv", "--pdeathsig", "TERM", "pgbench", "-h", lab.address("h1"), "-U", "app", "-n",
                         "-c", str(clients), "-j", str(threads)]
         self.environment = {**os.environ, "PGPASSFILE": str(lab.passfile), "LC_ALL": "C.UTF-8"}
 
@@ -56,7 +57,7 @@ class Load:
 
     def begin(self) -> None:
         self.writer = subprocess.Popen(
-            [WRITER, "--quiet", "--dsn", self.dsn, "--log", self.work / "writer.log",
+            ["chrt", "--rr", "1", WRITER, "--quiet", "--dsn", self.dsn, "--log", self.work / "writer.log",
              "--summary", self.work / "writer.json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.supervisor.start()
 
@@ -122,6 +123,13 @@ class Load:
         """As many transactions end as are offered, and they are not waiting in a long queue for their clients."""
         seen = self.transactions.window(begin, end)
         return seen["rate"] > 0.9 * self.rate and seen["p99"] < 5 * seen["p99_without_lag"]
+
+    def is_borne(self, begin: float, end: float) -> bool:
+        """A checkpoint makes a queue, and it is served before the next one: at some moment of the last minute there was
+        none, and all that was offered has ended."""
+        moments = range(int(max(begin, end - 60)), int(end) - 5)
+        return self.transactions.window(begin, end)["rate"] > 0.98 * self.rate and any(
+            self.is_calm(moment, moment + 5) for moment in moments)
 
     def await_calm(self, seconds: float) -> bool:
         """Connections are made, caches fill, and what has queued up meanwhile is served."""

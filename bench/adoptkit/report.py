@@ -87,10 +87,10 @@ def times(value: float | None) -> str:
 #: Title, part of the results, the cell of one round, and what is to be reached.
 ROWS = [
     ("load average of the machine before it", "load", lambda e: f"{e['load_average']:.1f}", ""),
-    ("pgbench's maximum, transactions/s", "load", lambda e: f"{e['maximum']:.0f}", ""),
+    ("pgbench's maximum alone, transactions/s", "load", lambda e: f"{e['alone']:.0f}", ""),
+    ("the same with two standbys", "load", lambda e: f"{e['maximum']:.0f}", ""),
     ("offered", "load", lambda e: f"{e['rate']:.0f}", ""),
     ("p99 before, since a transaction was due", "load", lambda e: milliseconds(e["before"]["p99"]), ""),
-    ("calm before", "load", lambda e: "yes" if e["calm_before"] else "NO", "yes"),
     ("p99 during the adoption", "load", lambda e: milliseconds(e["during"]["p99"]), ""),
     ("ratio", "load", lambda e: times(e["ratio"]), f"{MOST_RATIO} x"),
     ("p99 of the transaction alone, before", "load", lambda e: milliseconds(e["before"]["p99_without_lag"]), ""),

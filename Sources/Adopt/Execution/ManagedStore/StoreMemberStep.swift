@@ -167,7 +167,7 @@ struct StoreMemberStep: Step {
                 trap 'rm -rf -- "$t"' EXIT
                 awk -v d="$t" 'BEGIN { n = 1 } /^-----NEXT-----$/ { n++; next } { print > (d "/" n) }'
                 for f in 1 2 3; do test -s "$t/$f"; chown \(user):"$(id -gn \(user))" "$t/$f"; chmod 0600 "$t/$f"; done
-                sync
+                flush "$t"
                 mv -f -- "$t/3" \(quoted(change.authority))
                 mv -f -- "$t/1" \(quoted(change.key)); mv -f -- "$t/2" \(quoted(change.certificate))
                 """,

@@ -25,6 +25,7 @@ extension BaseBackupScript {
                 {
                     find \(data)/pg_wal -mindepth 1 -maxdepth 1 -exec mv -- {} \(place)/ \\;
                     rmdir \(data)/pg_wal && ln -s \(place) \(data)/pg_wal
+                    flush \(place)
                 } >> "$w/log" 2>&1
                 code=$?
             fi
@@ -68,7 +69,7 @@ extension BaseBackupStep {
         }
         try await context.run(
             "bringing the configuration files up to date",
-            """
+            StepContext.flush + """
             set -eu; cd \(quoted(change.dataDirectory)); umask 077
             tar -xf -
             # A word of pgBackRest's, --type=none or not; standby.signal is ours.
@@ -79,7 +80,8 @@ extension BaseBackupStep {
                 grep -v -E "^[[:blank:]]*($names)[[:blank:]]*=" $f > $f.pgadopt || :
                 mv -f $f.pgadopt $f
             fi
-            sync
+            for f in \(names); do if [ -f "$f" ]; then flush "$f"; fi; done
+            sync . 2>/dev/null || sync
             """,
             as: .user(change.osUser), standardInput: packed.standardOutput, deadline: .seconds(60))
     }

@@ -14,7 +14,7 @@ struct BackupStep: Step {
         let list = change.files.map { $0 + "\n" }.joined()
         try await context.run(
             "copying configuration files",
-            """
+            StepContext.flush + """
             set -eu; umask 077
             d=\(quoted(change.directory))
             # The agent's own directory lies beside, and its user must get there.
@@ -27,8 +27,9 @@ struct BackupStep: Step {
                 mv -f -- "$d/files$f.new" "$d/files$f"
                 printf '%s  %s\\n' "$(sha256sum < "$f" | cut -c 1-64)" "$f" >> "$d/list"
             done
-            sync
+            flush "$d"
             : > "$d/complete"
+            flush "$d"
             """,
             standardInput: Array(list.utf8))
     }

@@ -16,7 +16,7 @@ struct BaseBackupScript {
     /// As root: directories that are empty or ours, owned by the PostgreSQL OS user.
     var prepare: String {
         let directories = change.directories.map(quoted).joined(separator: " ")
-        return """
+        return StepContext.flush + """
             set -eu; umask 022
             w=\(work); o=\(quoted(change.osUser)); g=$(id -gn "$o")
             mkdir -p "$(dirname "$w")"
@@ -43,7 +43,7 @@ struct BaseBackupScript {
             done
             rm -f -- "$w/exit" "$w/pid" "$w/log" "$w/copy" "$w/rate" "$w/seen" "$w/source" \\
                 "$w/budget" "$w/guarding"
-            sync
+            flush "$w"
             """
     }
 
@@ -63,7 +63,7 @@ struct BaseBackupScript {
 
     /// - Parameter primary: whose WAL the copy's slot keeps.
     func program(_ source: CopySource, primary: CopySource) -> String {
-        """
+        StepContext.flush + """
         w=\(work)
         started() { read -r s < "/proc/$1/stat"; set -- ${s##*) }; shift 19; echo "$1"; }
         echo "$$ $(started $$)" > "$w/pid.new"; mv "$w/pid.new" "$w/pid"
@@ -71,7 +71,8 @@ struct BaseBackupScript {
         code=$?
         # A guard that has ended the copy drops the slot first.
         if [ -e "$w/guarding" ]; then wait $g; elif [ -n "${g:-}" ]; then kill $g 2>/dev/null; fi
-        sync
+        # The copy itself is on the disk: its program has seen to that.
+        flush "$w"
         echo $code > "$w/exit.new"; mv "$w/exit.new" "$w/exit"
 
         """

@@ -27,7 +27,7 @@ struct BundleStep: Step {
         try await context.willMake("directory", change.directory)
         try await context.run(
             "installing the agent",
-            """
+            StepContext.flush + """
             set -eu; umask 022
             d=\(quoted(change.directory)); n="$d.new.$$"
             # What an installation that was cut off has left; another cluster's may be under way.
@@ -40,15 +40,14 @@ struct BundleStep: Step {
             cat > "$n/bundle.tar.gz"
             [ "$(sha256sum < "$n/bundle.tar.gz" | cut -c 1-64)" = \(change.digest) ] ||
                 { echo "the upload is damaged" >&2; exit 1; }
-            nice -n 10 tar -C "$n" -xzf "$n/bundle.tar.gz" --no-same-owner
+            nice -n 19 tar -C "$n" -xzf "$n/bundle.tar.gz" --no-same-owner
             rm -f -- "$n/bundle.tar.gz"
             if ! [ -d "$n/bin" ]; then
                 for top in "$n"/*; do [ -d "$top/bin" ] && mv -- "$top"/* "$n"/ && rmdir -- "$top" && break; done
             fi
             test -x "$n/bin/pgadopt-agent"
             printf '%s\\n' \(change.digest) > "$n/bundle.sha256"
-            # Our files only: a sync of everything would make the server's own writes wait.
-            find "$n" -type f -exec sync {} + 2>/dev/null || sync
+            flush "$n"
             if [ -d "$d" ]; then mv -T -- "$d" "$d.old.$$"; fi
             mv -T -- "$n" "$d"
             rm -rf -- "$d.old.$$"

@@ -45,14 +45,14 @@ struct ConfigFilesStep: Step {
         }
         try await context.run(
             "copying \(path)",
-            """
+            StepContext.flush + """
             set -eu; umask 022
             p=\(quoted(path)); o=\(quoted(change.osUser)); g=$(id -gn "$o"); d=$(dirname "$p")
             n=$d; missing=
             while ! [ -d "$n" ]; do missing="$n"; n=$(dirname "$n"); done
             if [ -n "$missing" ]; then mkdir -p "$d"; chown -R "$o:$g" "$missing"; fi
             tar -C / -xpf -
-            sync
+            flush "$p"
             """,
             standardInput: packed.standardOutput, deadline: .seconds(60))
         try await restoreStartConf(path, context)

@@ -80,8 +80,10 @@ extension SurveyScript {
                 else rec rival name "$comm" running yes evidence "process ${p#/proc/}"; fi
             done
             if [ -d /run/systemd/system ]; then
-                rec units text "$($t10 systemctl list-unit-files --type=service --no-legend --no-pager |
-                    grep -E '^(patroni|repmgr|pgautofailover|pg_autoctl|stolon|pacemaker|corosync|keepalived|edb-efm|efm|heartbeat|pgconsul|drbd|pgadopt)' )"
+                # By patterns, which systemd looks up itself: a list of all units costs it half a second of a processor.
+                rec units text "$($t10 systemctl list-unit-files --type=service --no-legend --no-pager \
+                    'patroni*' 'repmgr*' 'pgautofailover*' 'pg_autoctl*' 'stolon*' 'pacemaker*' 'corosync*' 'keepalived*' \
+                    'edb-efm*' 'efm*' 'heartbeat*' 'pgconsul*' 'drbd*' 'pgadopt*')"
             fi
         }
         # A line of output shorter than a pipe's buffer is written whole, so the probes can run side by side.

@@ -60,7 +60,7 @@ extension SurveyScript {
             fi
             if [ -x /usr/sbin/needrestart ]; then rec software kind updates name needrestart running no; fi
             if [ "$init" = systemd ]; then
-                rec timers text "$($t10 systemctl list-unit-files --type=timer --state=enabled --no-legend --no-pager)" \
+                rec timers text "$($t10 systemctl list-unit-files --state=enabled --no-legend --no-pager '*.timer')" \
                     running "$($t10 systemctl list-timers --no-legend --no-pager)"
                 rec pgunits text "$($t10 systemctl list-unit-files --no-legend --no-pager 'postgres*' 'pgsql*' 'edb-as*')"
             fi
