@@ -82,6 +82,13 @@ def total_size(lab: Lab) -> int:
     return int(sql(lab, "select sum(pg_database_size(oid))::bigint from pg_database;"))
 
 
+def slow_commits(lab: Lab, milliseconds: float) -> None:
+    """Every flush of the WAL takes so much longer; whoever commits meanwhile is flushed with it, as on a disk."""
+    for setting in (f"commit_delay = {round(milliseconds * 1000)}", "commit_siblings = 0"):
+        sql(lab, f"alter system set {setting};")
+    sql(lab, "select pg_reload_conf();")
+
+
 def settle(lab: Lab) -> None:
     """Nothing is left to be written."""
     sql(lab, "checkpoint;")

@@ -27,7 +27,9 @@ def table(options, results: dict) -> str:
     lines = [f"{size / 2**30:.2f} GiB, scale {options.scale}, {os.cpu_count()} cores for all hosts and the clients"
              + (f", links of {options.link}" if options.link else "")
              + (f", max_rate {options.max_rate}" if options.max_rate else "")
-             + (f", {options.primary_cores} of them the primary's own" if options.primary_cores else ""), ""]
+             + (f", {options.primary_cores} of them the primary's own" if options.primary_cores else "")
+             + (f", a commit waits {options.commit:g} ms" if options.commit else "")
+             + (", the replicas' disks in memory" if options.memory_disks else ""), ""]
     lines += ["| | " + " | ".join(titles[name] for name in names) + " | to reach |",
               "|---|" + "--:|" * (len(names) + 1)]
     for title, part, cell, goal in ROWS:
