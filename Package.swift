@@ -108,7 +108,7 @@ let package = Package(
         // Entry points.
         .executableTarget(name: "pgadopt", dependencies: [
             "Certificates", "Inventory", "Survey", "Preflight", "Planning", "Report", "Execution", "Store", "SSH", "API", "YAML",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "Kernel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], swiftSettings: strict),
         .executableTarget(name: "pgadopt-agent", dependencies: [
             "Agent", "Configuration", "Kernel", "PostgresClient", "PostgresModel", "CLibPQ", "YAML", log,

@@ -23,7 +23,7 @@ enum AgentMain {
             let configuration = ConfigurationFiles.read(path)?.configuration {
             exit(ContainerInit(hostStops: configuration.hostStopsPath).run())
         }
-        Task { exit(await perform(command)) }
+        Task { endProcess(await perform(command)) }
         dispatchMain()
     }
 

@@ -3,6 +3,7 @@ import Dispatch
 import Etcd
 import Execution
 import Glibc
+import Kernel
 import Planning
 import Report
 import SSH
@@ -99,7 +100,7 @@ private final class Interrupt: @unchecked Sendable {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
-                if mark.set() { Glibc.exit(130) }
+                if mark.set() { endProcess(130) }
                 action()
             }
             source.resume()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Kernel
 import YAML
 
 /// The operator's tool.
@@ -43,15 +44,16 @@ struct Pgadopt: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            endProcess(0)
         } catch let code as ExitCode {
-            Glibc.exit(code.rawValue)
+            endProcess(code.rawValue)
         } catch let error as ValidationError {
             fail(error.message)
         } catch {
             // Help and version are no errors; everything else is exit code 1, so that scripts need to know one.
             if exitCode(for: error) == .success {
                 print(fullMessage(for: error))
-                Glibc.exit(0)
+                endProcess(0)
             }
             fail(Self.words(for: error))
         }
@@ -59,7 +61,7 @@ struct Pgadopt: AsyncParsableCommand {
 
     private static func fail(_ message: String) -> Never {
         Terminal.complain(message)
-        Glibc.exit(1)
+        endProcess(1)
     }
 
     /// What is wrong, without the usage lines around it; of a command line that cannot be read also where to look.

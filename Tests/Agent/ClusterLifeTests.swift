@@ -32,6 +32,7 @@ import Timekeeping
                 #expect(used < .milliseconds(150), "\(used) of processor time in 5 s")
             }
             try await positionsAreToldOnceACycle(cluster)
+            try await aRefusalSaysWhy(cluster)
 
             let (status, text) = try await cluster.ask("a", "POST", "/switchover", ["leader": "a", "candidate": "b"])
             #expect(status == 200, "\(text)")
@@ -45,6 +46,18 @@ import Timekeeping
                 return last?.newLeader == "b" && last?.timeline.rawValue == 1
             }
         }
+    }
+
+    /// The leader is asked and knows it; Patroni's words come first.
+    private func aRefusalSaysWhy(_ cluster: AgentHarness) async throws {
+        let receiver = try #require(Int32(try await cluster.sql("b", "select pid from pg_stat_wal_receiver") ?? ""))
+        kill(receiver, SIGSTOP)
+        defer { kill(receiver, SIGCONT) }
+        try await cluster.sql("a", "create table bulk as select repeat('x', 1000) from generate_series(1, 8000)")
+        let (status, text) = try await cluster.ask("a", "POST", "/switchover", ["leader": "a", "candidate": "b"])
+        #expect(status == 503)
+        #expect(text.hasPrefix("Switchover failed: ") && text.contains("b is") && text.contains("MiB behind"), "\(text)")
+        #expect(try await cluster.view().leader?.name == "a")
     }
 
     /// Under load the positions move all the time and are news to nobody: two members and `status`, every two seconds.

@@ -49,6 +49,12 @@ extension LabSuite {
             }
             try await archives("h1")
 
+            // The check ends a WAL file, which a replica has to get before it may lead.
+            let end = try await hosts.sql("h1", "select pg_current_wal_lsn()")
+            try await eventually("h2 has caught up", within: .seconds(30)) {
+                try await hosts.sql("h2", "select pg_last_wal_replay_lsn() >= '\(end)'") == "t"
+            }
+
             // The next leader writes the timeline's history and its WAL to h1, and h3 is made anew from there.
             try await hosts.handLead(to: "h2")
             try await archives("h2")

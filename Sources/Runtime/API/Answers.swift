@@ -42,7 +42,10 @@ extension APIResponse {
         return text("Successfully \(action.verb)ed over to \"\(leader)\"", status: 200)
     }
     /// The wish is gone and the leader is the same.
-    public static func handOverFailed(_ action: HandOver) -> Self { text("\(action.title) failed", status: 503) }
+    /// - Parameter reason: where this member knows it, which is where it leads. Patroni's answer ends before it.
+    public static func handOverFailed(_ action: HandOver, reason: String?) -> Self {
+        text("\(action.title) failed" + (reason.map { ": \($0)" } ?? ""), status: 503)
+    }
     /// Nothing was seen in the time that a request may take.
     public static func handOverUnknown(_ action: HandOver, after: Duration) -> Self {
         text(

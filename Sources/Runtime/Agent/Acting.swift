@@ -36,6 +36,7 @@ extension Agent {
             if !state.writesUnderWay.contains(Self.clearingFailover) {
                 log.notice("clearing the failover request: \(reason)")
             }
+            state.clearedFailover = reason
             beside(Self.clearingFailover) { _ = try await $0.parts.store.clearFailover() }
         case .keepSlots: keepSlots()
         case .claimInitialize: beside("claiming initialize") { try await $0.claimInitialize() }

@@ -70,6 +70,8 @@ struct AgentState {
     var claim = LockClaim()
     /// Writes that were begun and have not ended, by what they do.
     var writesUnderWay: Set<String> = []
+    /// Why this member, leading, has last cleared a request to hand over; nil since the newest one was written.
+    var clearedFailover: String?
     /// The server's own timeline history, read once a timeline.
     var ownHistory: OwnHistory?
 

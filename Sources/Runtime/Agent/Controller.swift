@@ -52,6 +52,7 @@ extension Agent: APIController {
     ) async -> APIResponse {
         guard await hasGoodCandidate(candidate) else { return .noGoodCandidates(action) }
         let before = state.view?.leader?.name
+        state.clearedFailover = nil
         guard case .done(let asked)? = try? await parts.store.setFailover(leader: leader, candidate: candidate) else {
             return .failoverKeyNotWritten
         }
@@ -59,7 +60,9 @@ extension Agent: APIController {
         let patience = max(.seconds(10), dynamic.loopWait) * 2
         for await view in parts.store.views(until: clock.now + patience) where view.revision >= asked.revision {
             if let now = view.leader?.name, now != before { return .switchedOver(action, to: now, wanted: candidate) }
-            if view.leader?.name == before, view.failover?.isEmpty ?? true { return .handOverFailed(action) }
+            if view.leader?.name == before, view.failover?.isEmpty ?? true {
+                return .handOverFailed(action, reason: state.clearedFailover)
+            }
         }
         return .handOverUnknown(action, after: patience)
     }
