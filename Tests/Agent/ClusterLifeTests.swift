@@ -58,6 +58,11 @@ import Timekeeping
         #expect(status == 503)
         #expect(text.hasPrefix("Switchover failed: ") && text.contains("b is") && text.contains("MiB behind"), "\(text)")
         #expect(try await cluster.view().leader?.name == "a")
+        let end = try #require(try await cluster.sql("a", "select pg_current_wal_lsn()"))
+        kill(receiver, SIGCONT)
+        try await cluster.eventually("b has caught up") {
+            try await cluster.sql("b", "select pg_last_wal_replay_lsn() >= '\(end)'") == "t"
+        }
     }
 
     /// Under load the positions move all the time and are news to nobody: two members and `status`, every two seconds.
