@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 extension LabSuite {
@@ -50,9 +51,10 @@ extension LabSuite {
             try await archives("h1")
 
             // The check ends a WAL file, which a replica has to get before it may lead.
-            let end = try await hosts.sql("h1", "select pg_current_wal_lsn()")
-            try await eventually("h2 has caught up", within: .seconds(30)) {
-                try await hosts.sql("h2", "select pg_last_wal_replay_lsn() >= '\(end)'") == "t"
+            let end = try #require(Int64(try await hosts.sql("h1", "select pg_current_wal_lsn() - '0/0'")))
+            try await eventually("h2 tells that it has caught up", within: .seconds(30)) {
+                let status = try JSON(parsing: try await hosts.shell("h2", "curl -fsS http://localhost:8008/patroni"))
+                return (status["xlog"]?["received_location"]?.int ?? 0) >= end
             }
 
             // The next leader writes the timeline's history and its WAL to h1, and h3 is made anew from there.
