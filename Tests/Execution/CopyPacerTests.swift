@@ -121,6 +121,10 @@ import Testing
             try await Task.sleep(for: .seconds(1))
             let before = try await receiver(server)
             #expect(before.first == "T")
+            // Both of its senders, of the files and of the WAL, let the clients' backends go first.
+            let senders = "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE application_name LIKE 'pgadopt build %'"
+            let priorities = try await server.sh("ps -o ni= -p \(try await server.sql(senders))", .root)
+            #expect(priorities.split(whereSeparator: \.isWhitespace) == ["10", "10"])
             // The WAL goes on beside it.
             _ = try await server.sql("CREATE TABLE u AS SELECT repeat('x', 500) FROM generate_series(1, 1000)")
             try await Task.sleep(for: .seconds(6))
@@ -218,7 +222,10 @@ import Testing
             let log = server.world.file(path + "/log") ?? ""
             #expect(log.contains("of WAL on h1, its budget is 1000000\nits slot was dropped, so that the WAL can go"), "\(log)")
             #expect(try await server.sql("SELECT count(*) FROM pg_replication_slots") == "0")
-            #expect(try await server.sql("SELECT count(*) FROM pg_stat_replication") == "0")
+            // The senders notice at their next write that nobody listens any more.
+            let senders = "SELECT count(*) FROM pg_stat_replication"
+            for _ in 0..<100 where try await server.sql(senders) != "0" { try await Task.sleep(for: .milliseconds(100)) }
+            #expect(try await server.sql(senders) == "0")
         }
     }
 }

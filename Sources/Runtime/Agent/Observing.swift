@@ -68,10 +68,13 @@ extension Agent {
         running.postmasterStartTime = state.details.startTime
         running.version = state.details.version
         let isSynchronous = dynamic.synchronousMode != .off || state.view?.sync != nil
-        guard isSynchronous, !seen.isInRecovery,
+        // A request is judged by what each standby has received just now.
+        guard isSynchronous || state.view?.failover != nil, !seen.isInRecovery,
             let replication = try? await parts.server.replication(by: clock.now + .seconds(1))
         else { return running }
-        running.synchronousStandbys = SynchronousStandbyNames(replication.synchronousStandbyNames)
+        if isSynchronous {
+            running.synchronousStandbys = SynchronousStandbyNames(replication.synchronousStandbyNames)
+        }
         running.connections = replication.standbys.compactMap { standby in
             guard let sync = ReplicationConnection.SyncState(rawValue: standby.syncState) else { return nil }
             return ReplicationConnection(

@@ -101,10 +101,13 @@ public struct Memory: Equatable, Sendable {
 public struct OpenRequest: Equatable, Sendable {
     public var revision: Int64
     public var since: BootInstant
+    /// We lead, could carry it out, and wait since then for somebody to catch up.
+    public var catchingUpSince: BootInstant?
 
-    public init(revision: Int64, since: BootInstant) {
+    public init(revision: Int64, since: BootInstant, catchingUpSince: BootInstant? = nil) {
         self.revision = revision
         self.since = since
+        self.catchingUpSince = catchingUpSince
     }
 }
 

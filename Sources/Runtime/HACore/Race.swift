@@ -38,6 +38,14 @@ extension Situation {
         return asked
     }
 
+    /// The answer was no: look again, with new reports once these are a second old.
+    func askingAgain(_ why: String, after pause: Duration = askAgainAfter) -> Outcome {
+        guard let round = usableRound, now - round < pause else {
+            return Outcome(.askPeers, reason: "\(why); asking again", wake: now + pause)
+        }
+        return Outcome(reason: why, wake: round + pause)
+    }
+
     func answer(of name: String) -> PeerReport.Answer? { o.peers.reports.first { $0.name == name }?.answer }
 
     var raceVerdict: RaceVerdict {
@@ -189,8 +197,14 @@ extension Situation {
         case ask
         case awaiting([String])
         case found([String])
+        /// Nobody could yet, and somebody could in a moment: who lacks some of the log receives it, and who is on the
+        /// last timeline learns of the new one (`wal_retrieve_retry_interval`, 5 s).
+        case catchingUp(String)
         case none(String)
     }
+
+    /// For so long a request waits for members that are catching up.
+    static let catchUpPatience: Duration = .seconds(6)
 
     /// Who could take over now, by fresh reports: the named candidate, or anybody.
     var successor: Successor {
@@ -207,11 +221,19 @@ extension Situation {
         guard let asked = usableRound, asked >= memory.openRequest?.since ?? asked else { return .ask }
         let judged = wanted.map { (name: $0, why: objection(to: $0, primary: primary)) }
         let fit = judged.filter { $0.why == nil }.map(\.name)
+        let objections = judged.compactMap { entry in entry.why.map { "\(entry.name) \($0.text)" } }
+            .joined(separator: "; ")
         if !fit.isEmpty, request.candidate != nil || votesSuffice(fit) { return .found(fit) }
         let silent = wanted.filter { answer(of: $0) == nil }
         if !o.peers.isComplete, !silent.isEmpty { return .awaiting(silent) }
         if !fit.isEmpty { return .none("too few synchronous standbys answer (\(fit.joined(separator: ", ")))") }
-        return .none(judged.compactMap { entry in entry.why.map { "\(entry.name) \($0)" } }.joined(separator: "; "))
+        let mayPass = judged.contains { $0.why?.passes ?? false }
+        return mayPass && waitsForCatchUp ? .catchingUp(objections) : .none(objections)
+    }
+
+    private var waitsForCatchUp: Bool {
+        guard let since = memory.openRequest?.catchingUpSince else { return true }
+        return now - since < Self.catchUpPatience
     }
 
     /// Without a named candidate one of them must be able to win the race of quorum mode.
@@ -220,19 +242,30 @@ extension Situation {
         return fit.filter { isVoter($0, sync) }.count > sync.quorum
     }
 
-    private func objection(to name: String, primary: ServerObservation.Running) -> String? {
-        guard let answer = answer(of: name) else { return "does not answer" }
-        if answer.isPrimary { return "runs as a primary" }
-        if !answer.mayLead { return "may not lead (nofailover)" }
-        if answer.isWatchdogFailed { return "has no watchdog" }
-        if answer.isReplayPaused { return "has its replay paused" }
-        if request?.leader != nil, let sync = syncKey, !isVoter(name, sync) { return "is no synchronous standby" }
-        if let theirs = answer.timeline, let mine = primary.timeline, settings.checkTimeline, theirs < mine {
-            return "is on timeline \(theirs), the leader on \(mine)"
+    private struct Objection: Equatable {
+        var text: String
+        /// Time alone may remove it.
+        var passes = false
+    }
+
+    private func objection(to name: String, primary: ServerObservation.Running) -> Objection? {
+        guard let answer = answer(of: name) else { return Objection(text: "does not answer") }
+        if answer.isPrimary { return Objection(text: "runs as a primary") }
+        if !answer.mayLead { return Objection(text: "may not lead (nofailover)") }
+        if answer.isWatchdogFailed { return Objection(text: "has no watchdog") }
+        if answer.isReplayPaused { return Objection(text: "has its replay paused") }
+        if request?.leader != nil, let sync = syncKey, !isVoter(name, sync) {
+            return Objection(text: "is no synchronous standby")
         }
-        let lag = primary.lsn.bytes(ahead: answer.lsn)
+        if let theirs = answer.timeline, let mine = primary.timeline, settings.checkTimeline, theirs < mine {
+            return Objection(text: "is on timeline \(theirs), the leader on \(mine)", passes: true)
+        }
+        // An answer may be as old as a member's last look at its server; what we send it is known as of now.
+        let sent = primary.connections.filter { $0.name.lowercased() == name.lowercased() }.compactMap(\.acknowledged)
+        let lag = primary.lsn.bytes(ahead: max(answer.lsn, sent.max() ?? .zero))
         if lag > settings.maximumLagOnFailover {
-            return "is \(lag) behind, more than the \(settings.maximumLagOnFailover) allowed"
+            return Objection(
+                text: "is \(lag) behind, more than the \(settings.maximumLagOnFailover) allowed", passes: true)
         }
         return nil
     }

@@ -23,7 +23,7 @@ enum RaceRules {
             then: "stay out, for that leader may lead on without having asked us, until all in the list say that they "
                 + "do not lead",
             { $0.isLeaderless && $0.iAmStandby && $0.isOutsideFailsafe },
-            { s, _ in again(s, "nobody leads; \(s.me) is not in the failsafe list, waiting for those who are") }),
+            { s, _ in s.askingAgain("nobody leads; \(s.me) is not in the failsafe list, waiting for those who are") }),
         Rule(
             120, "race.not-allowed", .race,
             when: "nobody leads and this member is tagged nofailover or has priority 0",
@@ -142,7 +142,7 @@ enum RaceRules {
             { s in if case .primaryAlive = s.raceVerdict { true } else { false } },
             { s, _ in
                 guard case .primaryAlive(let name) = s.raceVerdict else { return Outcome(reason: "") }
-                return again(s, "\(name) still runs as a primary")
+                return s.askingAgain("\(name) still runs as a primary")
             }),
         Rule(
             269, "race.forced", .race,
@@ -161,7 +161,7 @@ enum RaceRules {
             { s, _ in
                 guard case .behind(let name, let timeline, let lsn) = s.raceVerdict else { return Outcome(reason: "") }
                 let on = timeline.map { " on timeline \($0)" } ?? ""
-                return again(s, "\(name) is ahead (\(lsn)\(on), here \(s.standby?.lsn ?? .zero))")
+                return s.askingAgain("\(name) is ahead (\(lsn)\(on), here \(s.standby?.lsn ?? .zero))")
             }),
         Rule(
             132, "race.priority", .race,
@@ -170,7 +170,7 @@ enum RaceRules {
             { s in if case .lessPreferred = s.raceVerdict { true } else { false } },
             { s, _ in
                 guard case .lessPreferred(let name, let priority) = s.raceVerdict else { return Outcome(reason: "") }
-                return again(s, "\(name) has the same log and a higher priority (\(priority))")
+                return s.askingAgain("\(name) has the same log and a higher priority (\(priority))")
             }),
         Rule(
             133, "race.awaiting", .race,
@@ -193,8 +193,8 @@ enum RaceRules {
             { s in if case .tooFewVotes = s.raceVerdict { true } else { false } },
             { s, _ in
                 guard case .tooFewVotes(let votes, let needed) = s.raceVerdict else { return Outcome(reason: "") }
-                return again(
-                    s, "\(s.syncText): \(votes) of the \(needed) answers needed from members that are not ahead",
+                return s.askingAgain(
+                    "\(s.syncText): \(votes) of the \(needed) answers needed from members that are not ahead",
                     after: s.aVoterIsAttached ? .milliseconds(50) : Situation.askAgainAfter)
             }),
         Rule(
@@ -205,7 +205,7 @@ enum RaceRules {
                 guard let name = s.candidateIsAnother, let answer = s.answer(of: name) else { return false }
                 return answer.mayLead && s.leaderlessFor < s.settings.ttl
             },
-            { s, _ in again(s, "\(s.requestText): the lock is for \(s.candidateIsAnother ?? "")") }),
+            { s, _ in s.askingAgain("\(s.requestText): the lock is for \(s.candidateIsAnother ?? "")") }),
         Rule(
             135, "race.acquire", .race,
             when: "nobody leads, no member has more of the log, and no primary is alive",
@@ -217,14 +217,4 @@ enum RaceRules {
                     .acquireLock, reason: "nobody leads and nobody is ahead of \(position): taking the lock")
             }),
     ]
-
-    /// The answer was no: look again, with new reports once these are a second old.
-    private static func again(
-        _ s: Situation, _ why: String, after pause: Duration = Situation.askAgainAfter
-    ) -> Outcome {
-        guard let round = s.usableRound, s.now - round < pause else {
-            return Outcome(.askPeers, reason: "\(why); asking again", wake: s.now + pause)
-        }
-        return Outcome(reason: why, wake: round + pause)
-    }
 }

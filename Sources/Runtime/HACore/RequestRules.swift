@@ -68,6 +68,16 @@ enum RequestRules {
                     .begin(.demote(.switchover(candidate: s.request?.candidate))),
                     reason: "\(s.requestText): stopping to hand over to \(names.joined(separator: " or "))")
             }),
+        Rule(
+            68, "request.catching-up", .requests,
+            when: "we lead, a request is open, and a member could take over if it had caught up, for 6 s",
+            then: "lead on, and ask again after a second",
+            { s in if s.canSwitch, case .catchingUp = s.successor { true } else { false } },
+            { s, memory in
+                guard case .catchingUp(let why) = s.successor else { return Outcome(reason: s.requestText) }
+                if memory.openRequest?.catchingUpSince == nil { memory.openRequest?.catchingUpSince = s.now }
+                return s.askingAgain("\(s.requestText): \(why)")
+            }),
     ]
 
     private static func clear(_ s: Situation, _ why: String) -> Outcome {

@@ -68,11 +68,13 @@ extension BaseBackupStep {
         // pg_stat_progress_basebackup: PostgreSQL 13 and later.
         let row = try await context.sql(
             "SELECT b.phase, b.backup_streamed, coalesce(b.backup_total, 0), coalesce(a.wait_event_type, ''), "
-                + "coalesce(a.wait_event, '') FROM pg_stat_progress_basebackup b JOIN pg_stat_activity a USING (pid) "
+                + "coalesce(a.wait_event, ''), (SELECT string_agg(s.pid::text, ' ') FROM pg_stat_activity s "
+                + "WHERE s.application_name = a.application_name) FROM pg_stat_progress_basebackup b JOIN pg_stat_activity a USING (pid) "
                 + "WHERE a.application_name = \(sqlLiteral(script.applicationName));",
             on: watch.source.host, watch.source.server, purpose: "asking for the copy's progress")
         let columns = row.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-        guard columns.count == 5, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
+        guard columns.count == 6, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
+        await giveWay(columns[5].split(separator: " ").compactMap { Int($0) }, &watch, context)
         if streamed > 0, let sending = CopyEnds.Sending(type: columns[3]) { watch.ends.see(sending) }
         let expected = total > 0 ? total : change.size.rawValue
         let rate = watch.meter.rate(streamed, at: context.environment.now())
@@ -80,6 +82,16 @@ extension BaseBackupStep {
         return StepProgress(
             bytes: ByteCount(streamed), total: ByteCount(expected), rate: rate > 0 ? ByteCount(rate) : nil,
             remaining: remaining, phase: columns[0])
+    }
+
+    /// Those that send from the primary let its clients go first.
+    private func giveWay(_ senders: [Int], _ watch: inout CopyWatch, _ context: StepContext) async {
+        let new = Set(senders).subtracting(watch.senders)
+        guard watch.pace != nil, watch.source.host == change.sourceHost, !new.isEmpty else { return }
+        let lowered = try? await context.run(
+            on: watch.source.host, "lowering the priority of the copy's senders",
+            SenderPriority.set(SenderPriority.low, of: new.sorted()))
+        if lowered != nil { watch.senders.formUnion(new) }
     }
 
     /// What a person wants to know of the rate, and of the WAL that is kept meanwhile.

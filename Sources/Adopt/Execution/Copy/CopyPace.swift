@@ -1,3 +1,5 @@
+import PostgresModel
+
 /// How fast a copy may go, so that clients of the primary do not feel it: windows of latency in, an order out.
 ///
 /// It first listens while nothing is copied: that is the latency of before. With clients there, the copy begins slowly,
@@ -19,6 +21,8 @@ struct CopyPace: Equatable, Sendable {
         case copying(LatencyWindow, windows: Int)
     }
 
+    /// Copies that are over in seconds are over before a verdict.
+    static let smallestCopy = ByteCount(256 << 20)
     /// The first order when clients are there, and the slowest one ever: a copy that never ends keeps WAL for ever.
     static let first: Int64 = 64 << 20
     static let slowest: Int64 = 4 << 20

@@ -9,8 +9,8 @@ import Shell
 /// looks at what it has written (/proc/PID/io), and stops it until that is due. pg_basebackup's own limit works in
 /// slices of 125 ms; these are shorter.
 ///
-/// Files in the work directory: `copy`, the receiver and its start; `rate`, the order: bytes a second, `free`, or
-/// `hold`; `seen`, how often the receiver was met at work and how often waiting for data. An order holds until there is
+/// Files in the work directory: `copy`, the receiver and its start; `rate`, the order: bytes a second, `free`,
+/// `hold`, or `end` (of the pacing); `seen`, how often the receiver was met at work and how often waiting for data. An order holds until there is
 /// another, also when nobody is left to give one; only `hold` ends by itself, after twenty seconds.
 enum CopyPacer {
     /// Expects `$w`, the work directory, and `$c`, the receiver; ends when the receiver has.
@@ -32,6 +32,7 @@ enum CopyPacer {
             echo "$busy $waiting" > "$w/seen"
             order=free
             { read -r order < "$w/rate"; } 2>/dev/null
+            if [ "$order" = end ]; then break; fi
             read -r now s < /proc/uptime; now=${now%.*}${now#*.}
             if [ "$order" = hold ]; then
                 if [ -z "$held" ]; then held=$now; fi

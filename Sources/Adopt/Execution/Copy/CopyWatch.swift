@@ -11,6 +11,8 @@ struct CopyWatch: Sendable {
     var pace: CopyPace?
     /// What the target was told last; nil: nothing yet.
     var given: CopyPace.Order?
+    /// The processes on the primary that send it, with the nice value that they were given.
+    var senders: Set<Int> = []
     var failures = 0
 
     init(source: CopySource, target: String) {
@@ -20,11 +22,8 @@ struct CopyWatch: Sendable {
 }
 
 extension BaseBackupStep {
-    /// Copies that are over in seconds are over before a verdict.
-    private static let smallest = ByteCount(256 << 20)
-
     func pace(isCopying: Bool, _ source: CopySource, _ context: StepContext) async -> CopyPace? {
-        guard let percent = change.latencyLimit, change.size >= Self.smallest else { return nil }
+        guard let percent = change.latencyLimit, change.size >= CopyPace.smallestCopy else { return nil }
         guard await canBePaced(source, context) else { return nil }
         let copies = context.plan.steps.count { step in
             if case .baseBackup(let other) = step.kind { other.standby?.host == change.standby?.host } else { false }

@@ -24,6 +24,7 @@ struct AgentStep: Step {
             try await context.write(file)
         }
         if let postmaster = change.postmaster { try await context.expectUnchanged(postmaster, on: context.host) }
+        if change.role == .replica { await CatchUp(of: change.member, context)?.begin(context) }
         try await context.run(
             "starting \(change.unit)",
             "systemctl daemon-reload && systemctl enable --quiet \(quoted(change.unit)) && "
