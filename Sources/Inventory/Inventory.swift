@@ -223,8 +223,9 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
 
     /// Upper bound of one base backup's rate in bytes per second; nil: none.
     public var maxRate: Int64?
-    /// `fast` starts at once with a burst of writes; `spread` waits for the next paced checkpoint (minutes).
-    public var checkpoint: CheckpointMode
+    /// `fast` starts at once with a burst of writes; `spread` waits for the next paced checkpoint (minutes); nil: the
+    /// second where the primary is being written to.
+    public var checkpoint: CheckpointMode?
     /// A copy slows down while statements on the primary take longer than this percentage of what they took before;
     /// nil: it does not.
     public var maxLatency: Int?
@@ -241,7 +242,7 @@ public struct ReplicaOptions: Hashable, Sendable, Codable {
     public var relayPort: Int?
 
     public init(
-        maxRate: Int64? = nil, checkpoint: CheckpointMode = .fast, maxLatency: Int? = defaultMaxLatency,
+        maxRate: Int64? = nil, checkpoint: CheckpointMode? = nil, maxLatency: Int? = defaultMaxLatency,
         cloneFrom: CloneSource? = nil, compress: CopyCompression? = nil, restPort: Int = 8008,
         relayPort: Int? = nil, pgBackRest: BackrestSpec? = nil
     ) {

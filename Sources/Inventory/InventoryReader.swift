@@ -179,7 +179,8 @@ struct InventoryReader {
 
     private func replicas(_ node: YAMLNode?) -> ReplicaOptions {
         ReplicaOptions(
-            maxRate: node?["max_rate"]?.asByteCount, checkpoint: word(node?["checkpoint"], default: .fast),
+            maxRate: node?["max_rate"]?.asByteCount,
+            checkpoint: node?["checkpoint"]?.asText.flatMap { CheckpointMode(rawValue: $0) },
             maxLatency: maxLatency(node?["max_latency"]),
             cloneFrom: node?["clone_from"]?.asText.flatMap { CloneSource(rawValue: $0) },
             compress: node?["compress"]?.asText.flatMap { CopyCompression(rawValue: $0) },

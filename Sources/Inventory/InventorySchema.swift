@@ -62,8 +62,8 @@ public enum InventorySchema {
 
     public static let replicas = Schema("replicas", [
         KeySpec("max_rate", .bytes, example: "100MB", "Upper bound of a base backup's rate per second; absent: none"),
-        KeySpec("checkpoint", .oneOf(CheckpointMode.allCases.map(\.rawValue)), default: "fast",
-            "Start with a burst of writes, or wait minutes for the next paced checkpoint"),
+        KeySpec("checkpoint", .oneOf(["auto"] + CheckpointMode.allCases.map(\.rawValue)), default: "auto",
+            "Start with a burst of writes, or wait minutes for a paced one; auto: the latter on a busy primary"),
         KeySpec("max_latency", .either(.integer(maxLatencies), .oneOf(["off"])),
             default: String(ReplicaOptions.defaultMaxLatency),
             "Slow a copy down while statements on the primary take more than this percentage of before"),

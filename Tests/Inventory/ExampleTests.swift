@@ -81,7 +81,7 @@ import YAML
                 port: 5432, dataDirectory: "/var/lib/postgresql/15/main", service: "postgresql@15-main.service",
                 binDirectory: "/usr/lib/postgresql/15/bin", osUser: "postgres", walDirectory: "/srv/wal/15/main"),
             replicas: ReplicaOptions(
-                maxRate: 100 << 20, checkpoint: .fast, restPort: 8008, relayPort: 8108,
+                maxRate: 100 << 20, restPort: 8008, relayPort: 8108,
                 pgBackRest: BackrestSpec(
                     stanza: "orders", configFile: "/etc/pgbackrest.conf", repository: 1, processes: 4)))
     }

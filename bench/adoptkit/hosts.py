@@ -13,12 +13,25 @@ PROCESSORS = sorted(os.sched_getaffinity(0))
 
 
 def limit_link(lab: Lab, rate: str) -> None:
-    """Every host's cable as fast as that, in both directions; `rate` as tc says it, such as 1gbit."""
+    """Every host's cable as fast as that, in both directions; `rate` as tc says it, such as 1gbit. What a host sends is
+    queued in front of its cable nearly as Debian's kernel queues it (`net.core.default_qdisc`: fq_codel), which this
+    machine's kernel may not have: what goes to clients does not wait for what goes to other hosts. What comes from the
+    other side waits in one line, as in a switch."""
     # A bucket too small for a timer tick would never reach the rate.
-    shape = ["root", "tbf", "rate", rate, "burst", "1mb", "latency", "50ms"]
+    burst = ["burst", "256k", "cburst", "256k"]
+    leaf = ["parent", "1:1", "htb", "rate", "1mbit", "ceil", rate, *burst, "quantum", "3028"]
+    fair = [
+        ["qdisc", "replace", "dev", "host0", "root", "handle", "1:", "htb", "default", "30"],
+        ["class", "replace", "dev", "host0", "parent", "1:", "classid", "1:1", "htb", "rate", rate, "ceil", rate, *burst],
+        ["class", "replace", "dev", "host0", *leaf[:2], "classid", "1:20", *leaf[2:]],
+        ["class", "replace", "dev", "host0", *leaf[:2], "classid", "1:30", *leaf[2:]],
+        ["filter", "replace", "dev", "host0", "parent", "1:", "protocol", "ip", "prio", "1", "u32",
+         "match", "ip", "dst", f"{lab.gateway}/32", "flowid", "1:20"],
+    ]
+    line = ["qdisc", "replace", "dev", "root", "tbf", "rate", rate, "burst", "1mb", "latency", "50ms"]
     for host in HOSTS:
-        for command in (machine.command_in(lab, host, ["tc", "qdisc", "replace", "dev", "host0", *shape]),
-                        ["tc", "qdisc", "replace", "dev", lab.bridge_port(host), *shape]):
+        outside = [*line[:3], lab.bridge_port(host), *line[3:]]
+        for command in [machine.command_in(lab, host, ["tc", *words]) for words in fair] + [["tc", *outside]]:
             done = subprocess.run(command, capture_output=True, text=True, timeout=30)
             if done.returncode != 0:
                 raise LabError(f"tc cannot limit the link of {host}: {done.stderr.strip()}")

@@ -72,7 +72,7 @@ extension PlanContext {
             binDirectory: binDirectory(of: host), sourceHost: primary.name, sourceAddress: primary.address,
             sourcePort: sourcePort, role: Layout.replicationRole, passfile: layout.passfile,
             slot: slotName(forMember: host.name), maxRate: options.maxRate,
-            latencyLimit: restore == nil ? options.maxLatency : nil, checkpoint: options.checkpoint,
+            latencyLimit: restore == nil ? options.maxLatency : nil, checkpoint: checkpointMode(isOfPrimary: clone == nil),
             size: restore.flatMap { _ in lastBackup?.size } ?? sql.totalSize, systemIdentifier: control.systemIdentifier,
             tablespaces: sql.tablespaces.map(\.location).filter { !$0.isEmpty },
             walDirectory: place.directory, workDirectory: layout.build)
@@ -108,7 +108,7 @@ extension PlanContext {
         let copies = replicas.count { isBuilt($0) && (cloneHost(for: $0) ?? primary).name == source.name }
         let share = min(100 << 20, link) / Int64(max(1, copies))
         let rate = max(1, min(spec.replicas.maxRate ?? .max, share))
-        let wait: Duration = spec.replicas.checkpoint == .fast ? .seconds(5) : .seconds(270)
+        let wait: Duration = checkpointMode(isOfPrimary: source == primary) == .fast ? .seconds(5) : .seconds(270)
         let time = wait + transferTime(sql.totalSize, perSecond: rate)
         let kept = walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) }
         return StepEstimate(time, bytes: sql.totalSize, walKept: kept)
@@ -119,6 +119,13 @@ extension PlanContext {
         let size = lastBackup?.repositorySize ?? lastBackup?.size ?? sql.totalSize
         let time = Duration.seconds(5) + transferTime(lastBackup?.size ?? sql.totalSize, perSecond: max(1, rate))
         return StepEstimate(time, bytes: size, walKept: walRate.map { ByteCount(Int64($0 * (time / .seconds(1)))) })
+    }
+
+    /// A burst of writes is what clients of a busy primary feel most of a whole adoption; without any, it costs nobody
+    /// anything, and minutes are saved. A copy of seconds is not worth a wait of minutes.
+    private func checkpointMode(isOfPrimary: Bool) -> CheckpointMode {
+        let isBusy = isOfPrimary && (walRate ?? 0) > Double(1 << 20) && sql.totalSize >= ByteCount(256 << 20)
+        return spec.replicas.checkpoint ?? (isBusy ? .spread : .fast)
     }
 
     /// WAL in bytes a second: the higher one of the statistics' average and the survey's own sample; nil: not known.

@@ -56,7 +56,11 @@ struct StepDetails {
             + change.tablespaces.map { "tablespace at \($0)" }
             + (change.restore?.freshFiles ?? []).map { "copy \($0) from \(change.sourceHost), as it is now" }
             + (change.latencyLimit.map {
-                ["slows down while statements on \(change.sourceHost) take more than \($0) % of their time before"]
+                [
+                    "slows down while statements on \(change.sourceHost) take more than \($0) % of their time before",
+                    "with clients there, its senders run at nice 10, and what \(change.member) lacks in the end comes "
+                        + "with at most 32 MiB/s or twice the WAL that is written",
+                ]
             } ?? [])
     }
 

@@ -45,36 +45,56 @@ extension BaseBackupStep {
         }
     }
 
-    /// One round beside a running copy.
+    /// One round beside a running copy. Each question costs the primary some 20 ms of a processor, for a connection and
+    /// the programs that make it: so one psql asks for both the progress and the latency, and for the WAL less often.
     private func accompany(_ watch: inout CopyWatch, _ context: StepContext) async throws {
-        let wal = await lookAtWAL(context)
-        if let reason = wal.flatMap({ watch.budget.reason($0) }) { throw try await stop(because: reason, context) }
+        if watch.isWALDue(at: context.environment.now()) {
+            watch.wal = await lookAtWAL(context)
+            if let reason = watch.wal.flatMap({ watch.budget.reason($0) }) { throw try await stop(because: reason, context) }
+        }
         let seen = try? await change.restore == nil
             ? progress(&watch, context) : restoreProgress(context, &watch.meter)
-        // Not the mean of ten seconds: the rate may have been another one until just now.
-        await judge(&watch, rate: seen == nil ? nil : watch.meter.latest ?? 0, context)
         // Asked again in the next round.
         try? await give(&watch, context)
         if var seen {
-            if let words = words(wal, watch) { seen.phase = (seen.phase ?? "") + "; " + words }
+            if let words = words(watch.wal, watch) { seen.phase = (seen.phase ?? "") + "; " + words }
             context.progress(seen)
         }
-        let pause: Duration =
-            watch.pace != nil ? .milliseconds(500) : watch.meter.isYoung ? .milliseconds(250) : .seconds(2)
+        let pause: Duration = watch.pace != nil ? .seconds(1) : watch.meter.isYoung ? .milliseconds(250) : .seconds(2)
         try await context.environment.sleep(pause)
     }
 
+    /// pg_stat_progress_basebackup: PostgreSQL 13 and later.
+    private var progressQuery: String {
+        "SELECT b.phase, b.backup_streamed, coalesce(b.backup_total, 0), coalesce(a.wait_event_type, ''), "
+            + "coalesce(a.wait_event, ''), (SELECT string_agg(s.pid::text, ' ') FROM pg_stat_activity s "
+            + "WHERE s.application_name = a.application_name) FROM pg_stat_progress_basebackup b "
+            + "JOIN pg_stat_activity a USING (pid) "
+            + "WHERE a.application_name = \(sqlLiteral(script.applicationName));\n"
+    }
+
     private func progress(_ watch: inout CopyWatch, _ context: StepContext) async throws -> StepProgress? {
-        // pg_stat_progress_basebackup: PostgreSQL 13 and later.
-        let row = try await context.sql(
-            "SELECT b.phase, b.backup_streamed, coalesce(b.backup_total, 0), coalesce(a.wait_event_type, ''), "
-                + "coalesce(a.wait_event, ''), (SELECT string_agg(s.pid::text, ' ') FROM pg_stat_activity s "
-                + "WHERE s.application_name = a.application_name) FROM pg_stat_progress_basebackup b JOIN pg_stat_activity a USING (pid) "
-                + "WHERE a.application_name = \(sqlLiteral(script.applicationName));",
-            on: watch.source.host, watch.source.server, purpose: "asking for the copy's progress")
+        let isFromPrimary = watch.source.host == change.sourceHost
+        let looks = watch.pace != nil && isFromPrimary
+        let output = try await context.sql(
+            (looks ? LatencyProbe.statements : "") + progressQuery, on: watch.source.host, watch.source.server,
+            purpose: "asking for the copy's progress")
+        let row = output.split(separator: "\n").last { $0.contains("|") }
+        let seen = row.flatMap { read($0, &watch, context) }
+        // Not the mean of ten seconds: the rate may have been another one until just now.
+        let rate = seen == nil ? nil : watch.meter.latest ?? 0
+        if looks {
+            _ = watch.pace?.next(LatencyProbe.window(output), measured: rate, at: context.environment.now())
+        } else {
+            await judge(&watch, rate: rate, context)
+        }
+        await giveWay(row, &watch, context)
+        return seen
+    }
+
+    private func read(_ row: Substring, _ watch: inout CopyWatch, _ context: StepContext) -> StepProgress? {
         let columns = row.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
         guard columns.count == 6, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
-        await giveWay(columns[5].split(separator: " ").compactMap { Int($0) }, &watch, context)
         if streamed > 0, let sending = CopyEnds.Sending(type: columns[3]) { watch.ends.see(sending) }
         let expected = total > 0 ? total : change.size.rawValue
         let rate = watch.meter.rate(streamed, at: context.environment.now())
@@ -85,8 +105,9 @@ extension BaseBackupStep {
     }
 
     /// Those that send from the primary let its clients go first.
-    private func giveWay(_ senders: [Int], _ watch: inout CopyWatch, _ context: StepContext) async {
-        let new = Set(senders).subtracting(watch.senders)
+    private func giveWay(_ row: Substring?, _ watch: inout CopyWatch, _ context: StepContext) async {
+        let senders = row?.split(separator: "|", omittingEmptySubsequences: false).last?.split(separator: " ") ?? []
+        let new = Set(senders.compactMap { Int($0) }).subtracting(watch.senders)
         guard watch.pace != nil, watch.source.host == change.sourceHost, !new.isEmpty else { return }
         let lowered = try? await context.run(
             on: watch.source.host, "lowering the priority of the copy's senders",

@@ -11,6 +11,9 @@ struct CopyWatch: Sendable {
     var pace: CopyPace?
     /// What the target was told last; nil: nothing yet.
     var given: CopyPace.Order?
+    /// The newest look at what the slot keeps, and when it was due.
+    var wal: WALBudget.Look?
+    private var walLookedAt: Duration?
     /// The processes on the primary that send it, with the nice value that they were given.
     var senders: Set<Int> = []
     var failures = 0
@@ -18,6 +21,13 @@ struct CopyWatch: Sendable {
     init(source: CopySource, target: String) {
         self.source = source
         ends = CopyEnds(source: source.host, target: target)
+    }
+
+    /// True at first, and then every five seconds: true means that it is looked at now.
+    mutating func isWALDue(at now: Duration) -> Bool {
+        guard walLookedAt.map({ now - $0 >= .seconds(5) }) ?? true else { return false }
+        walLookedAt = now
+        return true
     }
 }
 

@@ -6,7 +6,8 @@ import Shell
 
 /// The shell side of a copy. The work directory holds `created` (what is ours to empty), `existed` (which of that was
 /// there before, with mode and owner), `parents` (made for it), `run` (the program), `pid` (process and its start),
-/// `log` and `exit`; and what ``CopyPacer`` and ``CopyGuard`` say of themselves.
+/// `log` and `exit`; and what ``CopyPacer``, ``CopyGuard`` and ``CatchUp`` say of
+/// themselves.
 struct BaseBackupScript {
     var change: BaseBackupChange
 
@@ -43,6 +44,7 @@ struct BaseBackupScript {
             done
             rm -f -- "$w/exit" "$w/pid" "$w/log" "$w/copy" "$w/rate" "$w/seen" "$w/source" \\
                 "$w/budget" "$w/guarding"
+            rm -rf -- "$w/catch-up"
             flush "$w"
             """
     }
@@ -220,6 +222,7 @@ struct BaseBackupScript {
         fi
         rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run" "$w/copy" "$w/rate" "$w/seen" \\
             "$w/source" "$w/budget" "$w/guarding"
+        rm -rf -- "$w/catch-up"
         """
     }
 }
