@@ -124,14 +124,18 @@ extension PlanContext {
     /// A burst of writes is what clients of a busy primary feel most of a whole adoption; without any, it costs nobody
     /// anything, and minutes are saved. A copy of seconds is not worth a wait of minutes.
     private func checkpointMode(isOfPrimary: Bool) -> CheckpointMode {
-        let isBusy = isOfPrimary && (walRate ?? 0) > Double(1 << 20) && sql.totalSize >= ByteCount(256 << 20)
+        // Just now: what it has written on the average says nothing of the hour that was chosen for this.
+        let isBusy = isOfPrimary && (sampledWALRate ?? 0) > Double(1 << 20) && sql.totalSize >= ByteCount(256 << 20)
         return spec.replicas.checkpoint ?? (isBusy ? .spread : .fast)
     }
 
     /// WAL in bytes a second: the higher one of the statistics' average and the survey's own sample; nil: not known.
     private var walRate: Double? {
-        let sampled = server.details?.walSample.map { Double($0.bytes.rawValue) / max(0.001, $0.seconds) }
-        return [sampled, sql.activity?.walBytesPerSecond].compactMap { $0 }.max()
+        [sampledWALRate, sql.activity?.walBytesPerSecond].compactMap { $0 }.max()
+    }
+
+    private var sampledWALRate: Double? {
+        server.details?.walSample.map { Double($0.bytes.rawValue) / max(0.001, $0.seconds) }
     }
 
     private func configFilesStep(_ host: HostSpec) throws(PlanningError) -> PlannedStep {
