@@ -96,6 +96,27 @@ import Testing
         #expect(plan.step("h3/slot")?.awaits == nil)
     }
 
+    /// The primary writes so many bytes of WAL in a second.
+    private func writing(_ bytes: Int64, _ size: ByteCount? = nil) -> ClusterFacts {
+        var facts = LegacyCluster.facts
+        facts.hosts[0].servers[0].details = facts.hosts[0].servers[0].details ?? ServerDetails()
+        facts.hosts[0].servers[0].details?.walSample = WALSample(bytes: ByteCount(2 * bytes), seconds: 2)
+        if let size { facts.hosts[0].servers[0].sql?.totalSize = size }
+        return facts
+    }
+
+    @Test func `A primary that is being written to is spared the burst of a fast checkpoint`() throws {
+        let busy = try plan(ReplicaOptions(), writing(5 << 20))
+        #expect(try copy("h2", busy).checkpoint == .spread)
+        #expect(try copy("h3", busy).checkpoint == .fast, "h2 is copied, whose checkpoint is nobody's burst")
+        #expect(try copy("h2", plan(ReplicaOptions(), writing(100_000))).checkpoint == .fast)
+        #expect(try copy("h2", plan(ReplicaOptions(), writing(5 << 20, ByteCount(100 << 20)))).checkpoint == .fast)
+        #expect(try copy("h2", plan(ReplicaOptions(checkpoint: .fast), writing(5 << 20))).checkpoint == .fast)
+        #expect(try copy("h2", plan(ReplicaOptions(checkpoint: .spread))).checkpoint == .spread)
+        let times = try [busy, plan()].map { try #require($0.step("h2/base-backup")).estimate.duration }
+        #expect(times[0] - times[1] > .seconds(200))
+    }
+
     // MARK: Compression
 
     /// A gigabit between hosts whose PostgreSQL can what `options` say.

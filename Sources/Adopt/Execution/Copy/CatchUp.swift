@@ -26,7 +26,7 @@ struct CatchUp {
     /// On the target, before its server starts. Whatever fails here costs nothing but the primary's clients some moments.
     func begin(_ context: StepContext) async {
         guard let written = await walRate(context), written > 1 << 20 else { return }
-        let rate = max(Self.least, 2 * written)
+        let rate = Self.rate(whileWritten: written)
         let started = try? await context.run(
             "slowing down how \(copy.member) catches up", Self.launch(work: work, rate: rate), as: .user(copy.osUser),
             standardInput: Array(Self.program(work: work, dataDirectory: copy.dataDirectory).utf8), deadline: .seconds(20))
@@ -37,6 +37,9 @@ struct CatchUp {
         _ = try? await context.run(
             "ending the slow catching up", "w=\(quoted(work)); if [ -d \"$w\" ]; then echo end > \"$w/rate\"; fi")
     }
+
+    /// Slower than the primary writes, it would never arrive.
+    static func rate(whileWritten written: Int64) -> Int64 { max(least, 2 * written) }
 
     /// Bytes of WAL that the primary writes in a second just now.
     private func walRate(_ context: StepContext) async -> Int64? {

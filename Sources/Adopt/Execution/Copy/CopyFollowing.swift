@@ -68,7 +68,9 @@ extension BaseBackupStep {
     private var progressQuery: String {
         "SELECT b.phase, b.backup_streamed, coalesce(b.backup_total, 0), coalesce(a.wait_event_type, ''), "
             + "coalesce(a.wait_event, ''), (SELECT string_agg(s.pid::text, ' ') FROM pg_stat_activity s "
-            + "WHERE s.application_name = a.application_name) FROM pg_stat_progress_basebackup b "
+            + "WHERE s.application_name = a.application_name), "
+            + "CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_lsn() - '0/0')::bigint END "
+            + "FROM pg_stat_progress_basebackup b "
             + "JOIN pg_stat_activity a USING (pid) "
             + "WHERE a.application_name = \(sqlLiteral(script.applicationName));\n"
     }
@@ -88,13 +90,13 @@ extension BaseBackupStep {
         } else {
             await judge(&watch, rate: rate, context)
         }
-        await giveWay(row, &watch, context)
+        if looks, let row { await giveWay(row.split(separator: "|", omittingEmptySubsequences: false), &watch, context) }
         return seen
     }
 
     private func read(_ row: Substring, _ watch: inout CopyWatch, _ context: StepContext) -> StepProgress? {
         let columns = row.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-        guard columns.count == 6, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
+        guard columns.count == 7, let streamed = Int64(columns[1]), let total = Int64(columns[2]) else { return nil }
         if streamed > 0, let sending = CopyEnds.Sending(type: columns[3]) { watch.ends.see(sending) }
         let expected = total > 0 ? total : change.size.rawValue
         let rate = watch.meter.rate(streamed, at: context.environment.now())
@@ -104,15 +106,22 @@ extension BaseBackupStep {
             remaining: remaining, phase: columns[0])
     }
 
-    /// Those that send from the primary let its clients go first.
-    private func giveWay(_ row: Substring?, _ watch: inout CopyWatch, _ context: StepContext) async {
-        let senders = row?.split(separator: "|", omittingEmptySubsequences: false).last?.split(separator: " ") ?? []
-        let new = Set(senders.compactMap { Int($0) }).subtracting(watch.senders)
-        guard watch.pace != nil, watch.source.host == change.sourceHost, !new.isEmpty else { return }
-        let lowered = try? await context.run(
-            on: watch.source.host, "lowering the priority of the copy's senders",
-            SenderPriority.set(SenderPriority.low, of: new.sorted()))
-        if lowered != nil { watch.senders.formUnion(new) }
+    /// What sends from the primary lets its clients go first, and the WAL comes not much faster than it is written.
+    private func giveWay(_ columns: [Substring], _ watch: inout CopyWatch, _ context: StepContext) async {
+        guard columns.count == 7, watch.pace != nil else { return }
+        let new = Set(columns[5].split(separator: " ").compactMap { Int($0) }).subtracting(watch.senders)
+        if !new.isEmpty {
+            let lowered = try? await context.run(
+                on: watch.source.host, "lowering the priority of the copy's senders",
+                SenderPriority.set(SenderPriority.low, of: new.sorted()))
+            if lowered != nil { watch.senders.formUnion(new) }
+        }
+        guard watch.pace?.before != nil, let position = Int64(columns[6]) else { return }
+        _ = watch.walMeter.rate(position, at: context.environment.now())
+        let rate = CatchUp.rate(whileWritten: watch.walMeter.latest ?? 0)
+        if let given = watch.givenWAL, abs(rate - given) <= given / 4 { return }
+        let told = try? await context.run("setting the rate of the copy's WAL", script.give(walRate: rate))
+        if told != nil { watch.givenWAL = rate }
     }
 
     /// What a person wants to know of the rate, and of the WAL that is kept meanwhile.

@@ -5,7 +5,7 @@ import Shell
 /// pg_basebackup's own --max-rate is fixed at its start. Its receiving process, though, may be stopped (SIGSTOP) and
 /// continued: the sender then waits for room in the connection, in a plain write without a time limit
 /// (wal_sender_timeout holds for streaming, not for BASE_BACKUP). The WAL of the copy is streamed by a process of its
-/// own on a connection of its own, which is never stopped. So the loop lets the receiver run in slices of milliseconds,
+/// own on a connection of its own, which is only stopped for milliseconds. So the loop lets the receiver run in slices of milliseconds,
 /// looks at what it has written (/proc/PID/io), and stops it until that is due. pg_basebackup's own limit works in
 /// slices of 125 ms; these are shorter.
 ///
@@ -13,6 +13,22 @@ import Shell
 /// `hold`, or `end` (of the pacing); `seen`, how often the receiver was met at work and how often waiting for data. An order holds until there is
 /// another, also when nobody is left to give one; only `hold` ends by itself, after twenty seconds.
 enum CopyPacer {
+    /// The process that streams the WAL: a spread checkpoint takes minutes, and all that was written in them comes at
+    /// once when the copy begins. Expects `$w` and `$c` as ``loop`` does, and keeps its own files in `$w/wal`.
+    static let walLoop = """
+        mkdir -p "$w/wal"
+        (
+        w="$w/wal"; r=$c; c=
+        while [ -z "$c" ] && kill -0 $r 2>/dev/null; do
+            sleep 0.1
+            { read -r c others < "/proc/$r/task/$r/children"; } 2>/dev/null
+        done
+        if [ -z "$c" ]; then exit 0; fi
+        \(loop)
+        ) &
+
+        """
+
     /// Expects `$w`, the work directory, and `$c`, the receiver; ends when the receiver has.
     static let loop = """
         nap() { case $1 in ?) sleep "0.00$1" ;; ??) sleep "0.0$1" ;; *) sleep "0.$1" ;; esac; }

@@ -16,6 +16,9 @@ struct CopyWatch: Sendable {
     private var walLookedAt: Duration?
     /// The processes on the primary that send it, with the nice value that they were given.
     var senders: Set<Int> = []
+    /// The primary's WAL, and how fast the copy's may come; nil: nobody was told yet.
+    var walMeter = RateMeter()
+    var givenWAL: Int64?
     var failures = 0
 
     init(source: CopySource, target: String) {

@@ -44,7 +44,7 @@ struct BaseBackupScript {
             done
             rm -f -- "$w/exit" "$w/pid" "$w/log" "$w/copy" "$w/rate" "$w/seen" "$w/source" \\
                 "$w/budget" "$w/guarding"
-            rm -rf -- "$w/catch-up"
+            rm -rf -- "$w/catch-up" "$w/wal"
             flush "$w"
             """
     }
@@ -88,6 +88,7 @@ struct BaseBackupScript {
             c=$!
             echo "$c $(started $c 2>/dev/null)" > "$w/copy.new"; mv "$w/copy.new" "$w/copy"
             \(CopyGuard(change: change, connection: connection(to: primary)).loop)
+            \(CopyPacer.walLoop)
             \(CopyPacer.loop)
             wait $c
             """
@@ -141,6 +142,11 @@ struct BaseBackupScript {
             case .rate(let rate): String(rate)
             }
         return "w=\(work); umask 022; echo \(word) > \"$w/rate.new\" && mv -f \"$w/rate.new\" \"$w/rate\""
+    }
+
+    /// As root: how fast the copy's WAL may come, in bytes a second.
+    func give(walRate: Int64) -> String {
+        "w=\(work)/wal; umask 022; if [ -d \"$w\" ]; then echo \(walRate) > \"$w/rate.new\" && mv -f \"$w/rate.new\" \"$w/rate\"; fi"
     }
 
     /// `none`, `running SOURCE BUSY WAITING`, or `ended CODE SOURCE` and the end of the log.
@@ -222,7 +228,7 @@ struct BaseBackupScript {
         fi
         rm -f -- "$w/created" "$w/existed" "$w/parents" "$w/pid" "$w/exit" "$w/run" "$w/copy" "$w/rate" "$w/seen" \\
             "$w/source" "$w/budget" "$w/guarding"
-        rm -rf -- "$w/catch-up"
+        rm -rf -- "$w/catch-up" "$w/wal"
         """
     }
 }
