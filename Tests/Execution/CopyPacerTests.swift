@@ -168,6 +168,10 @@ import Testing
             #expect(events.contains { $0.hasPrefix("note statements on h1 take ") }, "\(events)")
             let seen = phases.withLock { $0 }
             #expect(seen.contains { $0.contains("limited by the primary's latency") }, "\(seen)")
+            // And so was the process that streams its WAL, which has been seen at work.
+            let work = server.world.root + "/var/lib/pgadopt/shop/build/wal"
+            #expect(server.world.file(work + "/rate").flatMap { Int($0.dropLast()) } ?? 0 >= 32 << 20)
+            #expect(server.world.file(work + "/seen") != nil)
             #expect(server.world.file(server.world.root + "/replica/main/PG_VERSION") == "15\n")
         }
     }
