@@ -109,6 +109,15 @@ import Testing
         #expect(pace.next(window(0.45), measured: CopyPace.first, at: .seconds(3)) == .rate(2 * CopyPace.first))
     }
 
+    @Test func `A queue is felt, though no statement takes longer`() {
+        var pace = CopyPace(most: 1.3)
+        for second in 0...2 { _ = pace.next(window(5), measured: nil, at: .seconds(second)) }
+        #expect(pace.next(window(5, count: 140), measured: CopyPace.first, at: .seconds(3)) == .rate(2 * CopyPace.first))
+        let cut = rate(pace.next(window(5, count: 300), measured: 2 * CopyPace.first, at: .seconds(4))) ?? 0
+        #expect(pace.ratio == 2)
+        #expect(abs(Double(cut) - 2 * Double(CopyPace.first) * 0.65) < 2, "three times as many, of which half may be new")
+    }
+
     @Test func `Every five minutes it listens anew, and goes on at the rate it had`() {
         var pace = started()
         let before = pace.next(window(5), measured: CopyPace.first, at: .seconds(3))

@@ -32,6 +32,8 @@ struct CopyPace: Equatable, Sendable {
     private static let few = 20
     /// Statements met that are enough for a verdict; fewer are gathered over up to three windows.
     private static let enough = 60
+    /// So many times as many statements under way as before count as an unchanged latency: there may be more clients.
+    private static let moreClients = 1.5
     /// Milliseconds that nobody feels, whatever the ratio: also what a mean of so few statements cannot tell.
     private static let unfelt = 0.2
 
@@ -42,6 +44,8 @@ struct CopyPace: Equatable, Sendable {
     let listensAgain: Bool
     /// Milliseconds; nil: there were hardly any clients.
     private(set) var before: Double?
+    /// Statements under way at a look.
+    private var busyBefore = 0.0
     /// The newest verdict: how many times the latency of before.
     private(set) var ratio: Double?
     private(set) var order: Order = .hold
@@ -91,6 +95,7 @@ struct CopyPace: Equatable, Sendable {
 
     private mutating func begin(_ heard: LatencyWindow, _ now: Duration) {
         before = heard.ages.count >= Self.few ? heard.mean : nil
+        busyBefore = heard.busy
         ratio = nil
         listenedAt = now
         phase = .copying(LatencyWindow(), windows: 0)
@@ -118,13 +123,17 @@ struct CopyPace: Equatable, Sendable {
         guard let before, case .rate(let rate) = order else { return }
         // Too few to judge: the clients have gone, and nobody is there to feel it.
         let excess = seen.ages.count < Self.few ? 0 : seen.mean - before
-        let ratio = before > 0 ? max(0, 1 + excess / before) : 1
+        let slower = before > 0 ? max(0, 1 + excess / before) : 1
+        // One statement more is chance.
+        let busier = seen.busy - busyBefore < 1 ? 0 : seen.busy / max(busyBefore, 1) / Self.moreClients
+        let ratio = max(slower, busier)
         self.ratio = ratio
-        if ratio > most, excess > Self.unfelt {
+        let isFelt = excess > Self.unfelt || busier > slower
+        if ratio > most, isFelt {
             isFinding = false
             let real = min(rate, max(Self.slowest, measured ?? rate))
             set(Int64(Double(real) * max(0.3, min(0.8, most / ratio))))
-        } else if excess <= Self.unfelt || ratio < 1 + (most - 1) / 2 {
+        } else if !isFelt || ratio < 1 + (most - 1) / 2 {
             // A rate that is not reached is no limit, and raising it would only leave it out of reach.
             let isActive = measured.map { Double($0) >= 0.7 * Double(rate) } ?? true
             // By what is still left, so that it comes near the limit rather than over it.

@@ -8,6 +8,10 @@ struct LatencyWindow: Equatable, Sendable {
     /// Ages of the statements met, in milliseconds.
     var ages: [Double] = []
 
+    /// How many statements a look has met. Where clients do not wait for each other's answers, this is their rate times
+    /// the latency (Little's law), a queue in front of the server included, of which no single statement's age tells.
+    var busy: Double { looks == 0 ? 0 : Double(ages.count) / Double(looks) }
+
     var mean: Double { ages.isEmpty ? 0 : ages.reduce(0, +) / Double(ages.count) }
 
     mutating func add(_ other: LatencyWindow) {
