@@ -140,7 +140,7 @@ import Testing
 
     @Test func `With clients there, the copy is told a rate, and the progress says what limits it`() async throws {
         try await withServer { server in
-            _ = try await server.sql("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 450000)")
+            _ = try await server.sql("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 300000)")
             _ = try await server.sql("CREATE TABLE clients AS SELECT generate_series(1, 1000) AS n")
             let plan = try await plan(server) { $0.size = ByteCount(1 << 30) }
             // Clients whose statements take some milliseconds each, and much more while the copy runs: the model of a
