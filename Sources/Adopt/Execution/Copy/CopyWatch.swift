@@ -35,7 +35,10 @@ struct CopyWatch: Sendable {
 }
 
 extension BaseBackupStep {
+    /// Nil for a copy of a standby, too: slowing it does nothing for the primary but make it keep more WAL, all of which
+    /// the new standby then wants at once.
     func pace(isCopying: Bool, _ source: CopySource, _ context: StepContext) async -> CopyPace? {
+        guard source.host == change.sourceHost else { return nil }
         guard let percent = change.latencyLimit, change.size >= CopyPace.smallestCopy else { return nil }
         guard await canBePaced(source, context) else { return nil }
         let copies = context.plan.steps.count { step in
